@@ -1,0 +1,34 @@
+# `make demo` and `make test` are all a newcomer needs. Every target works on a fresh machine with Python and make.
+PYTHON ?= python3
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint bench clean
+
+# Everything: training, export, service, tools.
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP_INSTALL) -e '.[dev]'
+	touch $@
+
+# What a deployed service has, and nothing more: no torch. The client is there for the demo.
+.venv-service/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-service
+	.venv-service/bin/python $(PIP_INSTALL) -e '.[service,client]'
+	touch $@
+
+demo: .venv-service/.ready
+	.venv-service/bin/python -m demo $(if $(DATA),--data $(DATA))
+
+test: .venv/.ready .venv-service/.ready
+	.venv/bin/python -m pytest
+
+lint: .venv/.ready
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+bench: .venv/.ready
+	.venv/bin/python -m benchmarks
+
+clean:
+	rm -rf .venv .venv-service .cache

@@ -1,0 +1,29 @@
+"""All that a gallery can refuse, in one tree. The service's error table maps these to HTTP statuses."""
+
+
+class GalleryError(Exception):
+    """Base of everything below; the message names the thing, the value and what is allowed."""
+
+
+class UnknownGallery(GalleryError):
+    """No gallery of that name in this data directory."""
+
+
+class UnknownEntry(GalleryError):
+    """No entry of that id in this gallery."""
+
+
+class ModelMismatch(GalleryError):
+    """The gallery holds embeddings of another model; both are named."""
+
+
+class InvalidRequest(GalleryError, ValueError):
+    """An argument is out of range: a k of 0, a zero or non-finite embedding, a time without a zone…"""
+
+
+class DirectoryInUse(GalleryError):
+    """Another process owns the data directory."""
+
+
+class StorageFailed(GalleryError):
+    """The disk is full, read-only or damaged; nothing of the refused call was stored."""
