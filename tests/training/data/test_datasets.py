@@ -1,0 +1,162 @@
+"""Loaders, on made-up folders of the published layouts."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+from training.data.datasets import DATASETS, load_dataset
+from training.data.datasets.counts import CountMismatch
+from training.data.records import DatasetError
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> Path:
+    touch(
+        tmp_path,
+        "bounding_box_train/0002_c1s1_000451_03.jpg",
+        "bounding_box_train/0002_c2s1_000451_03.jpg",
+        "bounding_box_train/Thumbs.db",
+        "query/0001_c6s3_000451_00.jpg",
+        "bounding_box_test/0001_c1s1_000451_03.jpg",
+        "bounding_box_test/0000_c3s1_000451_03.jpg",
+        "bounding_box_test/-1_c1s1_000451_03.jpg",
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["market1501", "dukemtmc", "occluded-duke"])
+def test_market_layout(market: Path, name: str) -> None:
+    with pytest.warns(CountMismatch):
+        dataset = load_dataset(name, market)
+    assert dataset.name == name
+    assert not dataset.synthetic
+    assert [(r.person_id, r.camera_id) for r in dataset.train] == [(2, 1), (2, 2)]
+    assert [(r.person_id, r.camera_id) for r in dataset.query] == [(1, 6)]
+    assert [(r.person_id, r.camera_id) for r in dataset.gallery] == [(0, 3), (1, 1)]  # junk left out, distractor kept
+
+
+def test_counts_are_compared_with_the_published_ones(market: Path) -> None:
+    with pytest.warns(CountMismatch) as caught:
+        load_dataset("market1501", market)
+    assert str(caught[0].message) == (
+        "Market-1501: train has 1 persons and 2 images; published: 751 persons and 12,936 images"
+    )
+    assert "gallery has 1 persons and 3 images; published: 750 persons and 19,732" in str(caught[2].message)
+
+
+def test_the_folder_above_will_do(market: Path) -> None:
+    market.rename(market.parent / "Market-1501-v15.09.15")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CountMismatch)
+        dataset = load_dataset("market1501", market.parent)
+    assert len(dataset.train) == 2
+
+
+def test_a_missing_folder_shows_the_layout(tmp_path: Path) -> None:
+    (tmp_path / "bounding_box_train").mkdir()
+    with pytest.raises(DatasetError, match=r"has no folder query, bounding_box_test\. Market-1501 is expected as") as e:
+        load_dataset("market1501", tmp_path)
+    assert "ROOT/bounding_box_test" in str(e.value)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_missing_root_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DatasetError, match="nowhere"):
+        load_dataset(name, tmp_path / "nowhere")
+
+
+def test_a_strange_file_name_is_named(market: Path) -> None:
+    touch(market, "query/holiday.jpg")
+    with pytest.warns(CountMismatch), pytest.raises(DatasetError, match=r"holiday\.jpg: person and camera"):
+        load_dataset("market1501", market)
+
+
+def test_unknown_data_set(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no data set 'mnist'; allowed: market1501"):
+        load_dataset("mnist", tmp_path)
+
+
+def test_folder(tmp_path: Path) -> None:
+    touch(
+        tmp_path,
+        "train/7_c1.png",
+        "train/person 7/7_c2_b.png",
+        "query/9_c1.webp",
+        "gallery/9_c2.jpg",
+        "gallery/-1_c2.jpg",
+    )
+    dataset = load_dataset("folder", tmp_path)
+    assert [(r.person_id, r.camera_id) for r in dataset.train] == [(7, 1), (7, 2)]
+    assert (len(dataset.query), len(dataset.gallery), dataset.synthetic) == (1, 1, False)
+    (tmp_path / "dataset.json").write_text('{"synthetic": true, "licence": "CC0"}')
+    altered = load_dataset("folder", tmp_path)
+    assert altered.synthetic
+    assert altered.licence == "CC0"
+    (tmp_path / "dataset.json").write_text("{")
+    with pytest.raises(DatasetError, match="not JSON"):
+        load_dataset("folder", tmp_path)
+
+
+def test_folder_needs_a_gallery_for_its_queries(tmp_path: Path) -> None:
+    touch(tmp_path, "query/9_c1.jpg")
+    with pytest.raises(DatasetError, match="no crops in its gallery"):
+        load_dataset("folder", tmp_path)
+
+
+def test_folder_needs_crops(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="holds no crops"):
+        load_dataset("folder", tmp_path)
+
+
+def test_synthetic_is_marked(tmp_path: Path) -> None:
+    touch(tmp_path, "train/1_c1.png")
+    dataset = load_dataset("synthetic", tmp_path)
+    assert dataset.synthetic
+    assert dataset.name == "synthetic"
+
+
+HEADER = "split,path,person_id,camera_id\n"
+
+
+def test_csv_with_names(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "b.jpg")
+    (tmp_path / "manifest.csv").write_text(HEADER + "query,a.jpg,anna,door\ngallery,b.jpg,ben,gate\n")
+    dataset = load_dataset("csv", tmp_path)
+    assert [tuple(r) for r in dataset.query] == [(tmp_path / "a.jpg", 1, 1)]
+    assert [tuple(r) for r in dataset.gallery] == [(tmp_path / "b.jpg", 2, 2)]
+    assert load_dataset("csv", tmp_path / "manifest.csv") == dataset
+
+
+def test_csv_with_numbers(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    (tmp_path / "manifest.csv").write_text(
+        HEADER + "query,a.jpg,12,3\ngallery,a.jpg,0,4\ngallery,a.jpg,-1,4\ngallery,a.jpg,12,3\n"
+    )
+    dataset = load_dataset("csv", tmp_path)
+    assert [(r.person_id, r.camera_id) for r in (*dataset.query, *dataset.gallery)] == [(12, 3), (0, 4), (12, 3)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("split,path\n", "no column person_id, camera_id"),
+        (HEADER + "test,a.jpg,1,1\n", "line 2: split is 'test'"),
+        (HEADER + "train,a.jpg,1,1\ntrain,a.jpg,,1\n", "line 3: person_id is empty"),
+        (HEADER + "train,z.jpg,1,1\n", "line 2: there is no file"),
+        (HEADER + "train,a.jpg,-7,1\n", "person_id is -7"),
+    ],
+)
+def test_csv_errors_name_the_line(tmp_path: Path, text: str, message: str) -> None:
+    touch(tmp_path, "a.jpg")
+    (tmp_path / "manifest.csv").write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        load_dataset("csv", tmp_path)

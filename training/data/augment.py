@@ -1,0 +1,160 @@
+"""Augmentation of a batch, image and heat maps together: what moves the one moves the other.
+
+Flip, pad and crop, pasted patches, random erasing, as in Bag of Tricks [28] and random erasing [57]. One
+implementation, batched, for CPU and GPU; all randomness comes from the generator that is passed in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from reid_contract.preprocessing import IMAGENET_MEAN
+from training.data.rectangles import Rectangles, random_rectangles
+from training.pose.groups import MIRRORED
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentConfig:
+    """What is done to a training crop; a probability of 0 switches a step off.
+
+    flip, occlude, erase: probabilities per image. pad: black pixels added on each side before a crop of the original
+    size; 0 switches it off. *_area: smallest and largest share of the image that is covered. *_ratio: smallest and
+    largest height / width of the rectangle. erase_fill: RGB in [0, 1].
+    """
+
+    flip: float = 0.5
+    pad: int = 10
+    erase: float = 0.5
+    erase_area: tuple[float, float] = (0.02, 0.4)
+    erase_ratio: tuple[float, float] = (0.3, 1 / 0.3)
+    erase_fill: tuple[float, float, float] = IMAGENET_MEAN
+    occlude: float = 0.0
+    occlude_area: tuple[float, float] = (0.1, 0.5)
+    occlude_ratio: tuple[float, float] = (0.3, 1 / 0.3)
+
+    def __post_init__(self) -> None:
+        for name in ("flip", "erase", "occlude"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; allowed: a probability from 0 to 1")
+        if self.pad < 0:
+            raise ValueError(f"pad is {self.pad!r}; allowed: 0 pixels or more")
+        for name, most in (("erase_area", 1), ("occlude_area", 1), ("erase_ratio", None), ("occlude_ratio", None)):
+            low, high = getattr(self, name)
+            if not 0 < low <= high or (most is not None and high > most):
+                limit = f"0 < low <= high{'' if most is None else f' <= {most}'}"
+                raise ValueError(f"{name} is {getattr(self, name)!r}; allowed: (low, high) with {limit}")
+
+
+def augment(
+    images: Tensor, heatmaps: Tensor | None, config: AugmentConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor | None]:
+    """Augments a batch; each image has its own draw.
+
+    images: (B, 3, H, W) uint8. heatmaps: (B, 17, h, w) float at any size, of the same images, or None. generator: on
+    any device; the same state gives the same draws on every device. Returns float32 images in [0, 1] (B, 3, H, W),
+    channels last in memory, and heat maps of the same shape and type as given. Flipping swaps the left and right
+    channels; pixels that are padding, erased or pasted over have no response.
+    """
+    if images.ndim != 4 or images.shape[1] != 3 or images.dtype != torch.uint8:
+        raise ValueError(f"images are {tuple(images.shape)} {images.dtype}; needed: (B, 3, H, W) uint8")
+    if heatmaps is not None and (heatmaps.ndim != 4 or heatmaps.shape[:2] != (len(images), len(MIRRORED))):
+        raise ValueError(f"heat maps are {tuple(heatmaps.shape)}; needed: ({len(images)}, {len(MIRRORED)}, h, w)")
+    images, heatmaps = _move(images, heatmaps, config, generator)
+    if config.occlude:
+        images, heatmaps = _paste(images, heatmaps, config, generator)
+    floats = images.to(torch.float32).div_(255)
+    if config.erase:
+        floats, heatmaps = _erase(floats, heatmaps, config, generator)
+    return floats, heatmaps
+
+
+def _move(
+    images: Tensor, heatmaps: Tensor | None, config: AugmentConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor | None]:
+    """Flip, then pad and crop, as one gather of pixels and one resampling of the heat maps."""
+    count, _, height, width = images.shape
+    device = images.device
+    flipped = _happens(config.flip, count, generator).to(device)  # (B,)
+    shift_down, shift_right = (_integers(-config.pad, config.pad, count, generator).to(device) for _ in "yx")
+    rows = torch.arange(height, device=device) - shift_down[:, None]  # (B, H): source row of each row
+    columns = torch.arange(width, device=device) - shift_right[:, None]  # (B, W)
+    columns = torch.where(flipped[:, None], width - 1 - columns, columns)
+    moved = gather_pixels(images, rows, columns)
+    if heatmaps is not None:
+        heatmaps = _move_heatmaps(heatmaps, flipped, shift_down / height, shift_right / width)
+    return moved, heatmaps
+
+
+def _move_heatmaps(heatmaps: Tensor, flipped: Tensor, down: Tensor, right: Tensor) -> Tensor:
+    """flipped: (B,) bool. down, right: (B,) shifts as shares of height and width, so that a map four times coarser than
+    the image moves by a quarter of the cells, interpolated."""
+    mirror = torch.tensor(MIRRORED, device=heatmaps.device)
+    heatmaps = torch.where(flipped[:, None, None, None], heatmaps[:, mirror], heatmaps)
+    sign = torch.where(flipped, -1.0, 1.0).to(heatmaps)
+    theta = heatmaps.new_zeros(len(heatmaps), 2, 3)  # output place -> input place, both from -1 to 1
+    theta[:, 0, 0] = sign
+    theta[:, 0, 2] = -2 * sign * right
+    theta[:, 1, 1] = 1
+    theta[:, 1, 2] = -2 * down
+    grid = F.affine_grid(theta, list(heatmaps.shape), align_corners=False)
+    return F.grid_sample(heatmaps, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _paste(
+    images: Tensor, heatmaps: Tensor | None, config: AugmentConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor | None]:
+    """Covers a rectangle with one of the same size, from anywhere in another image of the batch."""
+    count, _, height, width = images.shape
+    device = images.device
+    covered = random_rectangles(count, config.occlude, config.occlude_area, config.occlude_ratio, generator).to(device)
+    cycle = torch.randperm(count, generator=generator, device=generator.device).to(device)
+    source = torch.empty_like(cycle).scatter_(0, cycle, cycle.roll(1))  # a ring in random order: never the image itself
+    start_y, start_x = (torch.rand(count, generator=generator, device=generator.device).to(device) for _ in "yx")
+    top, left = covered.corner(height, width)
+    rows = torch.arange(height, device=device) - top[:, None]  # row within the patch
+    columns = torch.arange(width, device=device) - left[:, None]
+    rows = rows + (start_y * (1 - covered.height) * height).long()[:, None]
+    columns = columns + (start_x * (1 - covered.width) * width).long()[:, None]
+    patches = gather_pixels(images[source], rows, columns)
+    pasted = torch.where(covered.mask(height, width)[:, None], patches, images)
+    return pasted, _without_response(heatmaps, covered)
+
+
+def _erase(
+    images: Tensor, heatmaps: Tensor | None, config: AugmentConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor | None]:
+    """Random erasing [57]: a rectangle is filled with one colour."""
+    erased = random_rectangles(len(images), config.erase, config.erase_area, config.erase_ratio, generator)
+    erased = erased.to(images.device)
+    fill = images.new_tensor(config.erase_fill)[None, :, None, None]
+    mask = erased.mask(*images.shape[2:])[:, None]
+    return torch.where(mask, fill, images), _without_response(heatmaps, erased)
+
+
+def _without_response(heatmaps: Tensor | None, covered: Rectangles) -> Tensor | None:
+    return None if heatmaps is None else heatmaps.masked_fill(covered.mask(*heatmaps.shape[2:])[:, None], 0)
+
+
+def gather_pixels(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """out[b, :, i, j] = images[b, :, rows[b, i], columns[b, j]], black where that lies outside.
+
+    images: (B, 3, H, W). rows: (B, H') and columns: (B, W') int64. Returns (B, 3, H', W'), channels last in memory.
+    """
+    height, width = images.shape[2:]
+    batch = torch.arange(len(images), device=images.device)[:, None, None]
+    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None, :]
+    rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
+    pixels = images.permute(0, 2, 3, 1)[batch, rows[:, :, None], columns[:, None, :]]  # (B, H', W', 3)
+    return (pixels * inside[..., None]).permute(0, 3, 1, 2)
+
+
+def _happens(probability: float, count: int, generator: torch.Generator) -> Tensor:
+    return torch.rand(count, generator=generator, device=generator.device) < probability
+
+
+def _integers(low: int, high: int, count: int, generator: torch.Generator) -> Tensor:
+    return torch.randint(low, high + 1, (count,), generator=generator, device=generator.device)

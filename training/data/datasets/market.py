@@ -1,0 +1,89 @@
+"""Market-1501 and the data sets that are published in its layout: DukeMTMC-reID and Occluded-Duke."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.data.datasets.counts import Counts, check_counts
+from training.data.datasets.folders import Layout, images_in, records_by_name, without_junk
+from training.data.records import Dataset, Record
+
+_PICTURE = """
+  ROOT/bounding_box_train/{example}   for training
+  ROOT/query/…                        searched in
+  ROOT/bounding_box_test/…            the gallery
+(PERSON_cCAMERA…; person -1 is junk, 0000 a distractor)
+"""
+_NAME = re.compile(r"(?P<person>-?\d+)_c(?P<camera>\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class MarketLayout:
+    """One data set in Market-1501's layout. Counts are those of Table 1: gallery images include junk."""
+
+    name: str
+    title: str
+    published: tuple[str, ...]
+    example: str
+    train: Counts
+    query: Counts
+    gallery: Counts
+    licence: str
+
+    def load(self, root: Path) -> Dataset:
+        """Reads the three folders. Raises DatasetError; warns where the counts are not Table 1's."""
+        layout = Layout(
+            self.title,
+            self.published,
+            ("bounding_box_train", "query", "bounding_box_test"),
+            _PICTURE.format(example=self.example),
+        )
+        home = layout.find(root)
+        train = self._split(home / "bounding_box_train", "train", self.train)
+        query = self._split(home / "query", "query", self.query)
+        gallery = self._split(home / "bounding_box_test", "gallery", self.gallery)
+        return Dataset(self.name, train, query, gallery, self.licence)
+
+    def _split(self, folder: Path, split: str, published: Counts) -> tuple[Record, ...]:
+        records = list(records_by_name(images_in(folder), _NAME, self.example))
+        check_counts(self.title, split, records, published)
+        return without_junk(records)
+
+
+_DUKE_LICENCE = (
+    "DukeMTMC was withdrawn by its authors in 2019 over the consent of those filmed; "
+    "for research already licensed to you, non-commercial, attribution"
+)
+
+MARKET1501 = MarketLayout(
+    name="market1501",
+    title="Market-1501",
+    published=("Market-1501-v15.09.15", "market1501", "Market-1501"),
+    example="0002_c1s1_000451_03.jpg",
+    train=Counts(751, 12_936),
+    query=Counts(750, 3_368),
+    gallery=Counts(750, 19_732),
+    licence="Market-1501: for academic research, non-commercial, by its authors' terms",
+)
+DUKEMTMC = MarketLayout(
+    name="dukemtmc",
+    title="DukeMTMC-reID",
+    published=("DukeMTMC-reID", "dukemtmc-reid"),
+    example="0001_c2_f0046182.jpg",
+    train=Counts(702, 16_522),
+    query=Counts(702, 2_228),
+    gallery=Counts(1_110, 17_661),
+    licence=_DUKE_LICENCE,
+)
+OCCLUDED_DUKE = MarketLayout(
+    name="occluded-duke",
+    title="Occluded-Duke",
+    published=("Occluded_Duke", "Occluded-DukeMTMC-reID", "occluded_duke"),
+    example="0001_c2_f0046182.jpg",
+    train=Counts(702, 15_618),
+    query=Counts(519, 2_210),
+    gallery=Counts(1_110, 17_661),
+    licence=_DUKE_LICENCE,
+)
