@@ -30,7 +30,7 @@ class Sighting:
     camera_id: str
     captured_at: datetime
     person_id: str | None = None
-    attributes: Attributes = NO_ATTRIBUTES
+    attributes: Attributes = field(default_factory=lambda: NO_ATTRIBUTES)
     has_thumbnail: bool = False
 
 
@@ -43,7 +43,7 @@ class Entry:
     captured_at: datetime
     embedding: Embedding
     person_id: str | None = None
-    attributes: Attributes = NO_ATTRIBUTES
+    attributes: Attributes = field(default_factory=lambda: NO_ATTRIBUTES)
     thumbnail: bytes | None = None
 
 
@@ -61,7 +61,7 @@ class Filter:
     not_persons: frozenset[str] = frozenset()
     since: datetime | None = None
     until: datetime | None = None
-    attributes: Attributes = field(default=NO_ATTRIBUTES)
+    attributes: Attributes = field(default_factory=lambda: NO_ATTRIBUTES)
 
 
 @dataclass(frozen=True, slots=True)
