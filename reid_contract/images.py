@@ -12,7 +12,7 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 16_000_000
 
 
-def decode(data: bytes | memoryview, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def decode(data: bytes | bytearray | memoryview, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Decodes one JPEG, PNG or WebP to an upright RGB image (its EXIF orientation applied, transparency on black).
 
     max_pixels: refused by its header, before a pixel is decoded. Raises BadImage.
