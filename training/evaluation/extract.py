@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from reid_contract import BadImage, PreprocessSpec, decode, preprocess
-from training.data.records import DatasetError, Record
+from reid_contract import PreprocessSpec, preprocess
+from training.data.crops import read_crop
+from training.data.records import Record
 from training.evaluation.metrics import EvaluationError, l2_normalised
 
 Pixels = NDArray[np.uint8]
@@ -52,7 +53,7 @@ def crops(
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
 
         def submit(start: int) -> list[Future[Pixels]]:
-            return [pool.submit(load_crop, record, spec) for record in records[start : start + batch_size]]
+            return [pool.submit(_load, record, spec) for record in records[start : start + batch_size]]
 
         waiting = [submit(start) for start in islice(starts, _BATCHES_AHEAD)]
         while waiting:
@@ -61,12 +62,8 @@ def crops(
             yield np.stack([future.result() for future in batch])
 
 
-def load_crop(record: Record, spec: PreprocessSpec) -> Pixels:
-    """One crop as the model sees it: (H, W, 3) uint8 RGB."""
-    try:
-        return preprocess(decode(record.path.read_bytes()), spec)
-    except (BadImage, OSError) as error:
-        raise DatasetError(f"{record.path}: {error}") from error
+def _load(record: Record, spec: PreprocessSpec) -> Pixels:
+    return preprocess(read_crop(record.path), spec)
 
 
 def _rows(embed: Embed, pixels: Pixels) -> NDArray[np.float32]:

@@ -84,7 +84,7 @@ class Labels(NamedTuple):
     cameras: IntArray
 
 
-def evaluate_features(
+def evaluate_features(  # noqa: PLR0917 - three arrays of two splits
     query: FloatArray,
     gallery: FloatArray,
     query_ids: IntArray,
@@ -133,8 +133,8 @@ def query_results(score_blocks: Iterable[FloatArray], query: Labels, gallery: La
         start = stop
     if start != len(query.ids):
         raise EvaluationError(f"there are scores for {start} queries and labels for {len(query.ids)}")
-    columns = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return QueryResults(*columns, gallery=len(gallery.ids))
+    matches, first, last, precision = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return QueryResults(matches, first, last, precision, len(gallery.ids))
 
 
 def to_json(metrics: Metrics) -> dict[str, float]:

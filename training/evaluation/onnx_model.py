@@ -1,0 +1,41 @@
+"""An exported file as the service runs it: what is measured is what is deployed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from reid_contract import ContractError, EmbeddingSpec, PreprocessSpec, Provenance
+
+
+class OnnxModel:
+    """A file of the `service` flavour in an ONNX Runtime session on the CPU. Raises ContractError."""
+
+    def __init__(self, file: Path, *, threads: int = 0) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.enable_mem_pattern = False  # the last batch is smaller than the others
+        try:
+            self._session = ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime has an error type for each status, none of them public
+            raise ContractError(f"{file} cannot be loaded by ONNX Runtime: {error}") from error
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        self.spec = PreprocessSpec.from_metadata(metadata)
+        self.embedding = EmbeddingSpec.from_metadata(metadata)
+        flavour = Provenance.from_metadata(metadata).flavour
+        if flavour != "service":
+            raise ContractError(
+                f"{file} is of the flavour {flavour!r}; allowed: 'service'. All flavours of one checkpoint give equal "
+                "embeddings (the export checks it), so evaluate that one"
+            )
+        self.name = self.embedding.model_id
+        self._input = self._session.get_inputs()[0].name
+        self._output = self._session.get_outputs()[0].name
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(B, H, W, 3) uint8 RGB -> (B, D) float32."""
+        (features,) = self._session.run([self._output], {self._input: pixels})
+        return np.asarray(features, np.float32)
