@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import timm
 import torch
@@ -46,6 +46,15 @@ def create_backbone(name: str, weights: Weights | Path = "imagenet", *, last_str
     return backbone
 
 
+def parse_weights(text: str) -> Weights | Path:
+    """The two names stand for themselves, anything else for a file. Raises FileNotFoundError."""
+    if text in get_args(Weights):
+        return cast(Weights, text)
+    if not Path(text).is_file():
+        raise FileNotFoundError(f"weights is {text!r}; allowed: imagenet, none, or a .pth or .safetensors file")
+    return Path(text)
+
+
 def load_backbone_weights(backbone: nn.Module, file: Path) -> None:
     """Loads a .safetensors or .pth state dict; tensors of a classifier may be there and are left out."""
     state = (
@@ -77,6 +86,8 @@ def remove_last_stride(backbone: nn.Module) -> None:
     for module in strided:
         if sides.get(module) == final_side:
             module.stride = 1 if isinstance(module.stride, int) else (1, 1)  # type: ignore[assignment]
+            if isinstance(module, nn.AvgPool2d):  # a ResNet-D shortcut: it only ever averaged what it then dropped
+                module.kernel_size = 1
 
 
 def _load_lite0(backbone: nn.Module) -> None:
