@@ -1,0 +1,41 @@
+"""MoveNet against heat maps that an independent interpreter of the published graph gave for a smooth random image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from training.pose.movenet import load_movenet
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def movenet() -> torch.nn.Module:
+    return load_movenet()
+
+
+def test_agrees_with_the_published_graph(movenet: torch.nn.Module) -> None:
+    image = torch.from_numpy(np.array(Image.open(HERE / "movenet_reference.png")))  # (256, 128, 3)
+    heatmaps = movenet(image.permute(2, 0, 1)[None])
+    assert heatmaps.shape == (1, 17, 64, 32)
+    excerpt = np.load(HERE / "movenet_reference.npy")  # (17, 16, 8): every fourth row and column
+    assert excerpt.max() > 0.1
+    np.testing.assert_allclose(heatmaps[0, :, ::4, ::4].numpy(), excerpt, atol=1e-4, rtol=0)
+
+
+def test_a_batch_is_its_images(movenet: torch.nn.Module) -> None:
+    images = torch.randint(0, 256, (3, 3, 64, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    together = movenet(images)
+    assert together.shape == (3, 17, 16, 24)
+    torch.testing.assert_close(torch.cat([movenet(image[None]) for image in images]), together, atol=1e-5, rtol=0)
+    assert not together.requires_grad
+
+
+def test_other_sizes_are_refused(movenet: torch.nn.Module) -> None:
+    with pytest.raises(ValueError, match=r"\(1, 3, 100, 64\); needed: .* multiples of 32"):
+        movenet(torch.zeros(1, 3, 100, 64))

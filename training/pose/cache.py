@@ -1,0 +1,162 @@
+"""Heat maps of a whole data set on disk: an estimator runs once, training reads them by index.
+
+A folder of two files: `heatmaps.u8`, (N, 17, h, w) uint8 (0 to 255 stand for 0 to 1), memory-mapped, and `cache.json`,
+which says what they are of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from training.data.records import Record
+from training.pose.groups import KEYPOINTS
+
+_VERSION = 1
+_HEATMAPS, _ABOUT = "heatmaps.u8", "cache.json"
+
+
+class PoseCacheError(ValueError):
+    """The cache is missing, unfinished, damaged, or of other images or another estimator; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheInfo:
+    """What `cache.json` holds. fingerprint: of the images, in their order. estimator: name and weights, in words.
+    height, width: of a heat map. count: images. done: how many of them, from the first on, are finished."""
+
+    fingerprint: str
+    estimator: str
+    height: int
+    width: int
+    count: int
+    done: int = 0
+    version: int = _VERSION
+
+
+class PoseCache:
+    """Reads and, while it is being made, writes the heat maps of `records`; an image's index is its place there."""
+
+    def __init__(self, path: Path, info: CacheInfo, *, writable: bool = False) -> None:
+        """Use `open` or `create`."""
+        self.path = path
+        self.info = info
+        shape = (info.count, len(KEYPOINTS), info.height, info.width)
+        self._heatmaps = np.memmap(path / _HEATMAPS, np.uint8, "r+" if writable else "r", shape=shape)
+
+    def __len__(self) -> int:
+        return self.info.count
+
+    @classmethod
+    def open(cls, path: Path, records: Sequence[Record]) -> PoseCache:
+        """A finished cache of exactly these records. Raises PoseCacheError."""
+        info = _read_info(path)
+        _check_images(path, info, records)
+        if info.done < info.count:
+            raise PoseCacheError(
+                f"{path} has {info.done:,} of {info.count:,} images; the same `pose-cache` command finishes it"
+            )
+        return cls(path, info)
+
+    @classmethod
+    def create(cls, path: Path, records: Sequence[Record], estimator: str, size: tuple[int, int]) -> PoseCache:
+        """A cache to write to: a new one, or an unfinished one of the same images, estimator and size (h, w).
+
+        Raises PoseCacheError for a cache of something else, or where the disk is too small.
+        """
+        wanted = CacheInfo(fingerprint(records), estimator, *size, len(records))
+        if (path / _ABOUT).is_file():
+            info = _read_info(path)
+            _check_images(path, info, records)
+            if replace(info, done=0) != wanted:
+                raise PoseCacheError(
+                    f"{path} was begun with {info.estimator} at {info.height}×{info.width}, not {estimator} at "
+                    f"{size[0]}×{size[1]}; choose another folder"
+                )
+            return cls(path, info, writable=True)
+        _allocate(path, wanted)
+        _write_info(path, wanted)
+        return cls(path, wanted, writable=True)
+
+    def read(self, indices: Tensor | ArrayLike) -> Tensor:
+        """(B,) indices -> (B, 17, h, w) float32 in [0, 1], on the CPU."""
+        chosen: NDArray[np.uint8] = self._heatmaps[np.asarray(indices, dtype=np.int64)]
+        return torch.from_numpy(chosen).to(torch.float32).div_(255)
+
+    def append(self, heatmaps: Tensor) -> None:
+        """Writes the next images' heat maps, (B, 17, h, w) in [0, 1]; `save` makes them last."""
+        start, end = self.info.done, self.info.done + len(heatmaps)
+        self._heatmaps[start:end] = heatmaps.clamp(0, 1).mul(255).round().to(torch.uint8).cpu().numpy()
+        self.info = replace(self.info, done=end)
+
+    def save(self) -> None:
+        """What has been appended survives a crash from here on."""
+        self._heatmaps.flush()
+        _write_info(self.path, self.info)
+
+
+def fingerprint(records: Sequence[Record]) -> str:
+    """Of the images' names, sizes in bytes and order; where the data set lies does not matter."""
+    digest = hashlib.sha256()
+    for record in records:
+        digest.update(f"{record.path.name}\0{record.path.stat().st_size}\n".encode())
+    return digest.hexdigest()[:32]
+
+
+def _check_images(path: Path, info: CacheInfo, records: Sequence[Record]) -> None:
+    if info.count != len(records):
+        raise PoseCacheError(
+            f"{path} is of {info.count:,} images; these are {len(records):,}. Make one with `pose-cache`"
+        )
+    if info.fingerprint != fingerprint(records):
+        raise PoseCacheError(
+            f"{path} is of other images: as many ({info.count:,}), but their names or sizes differ (fingerprint "
+            f"{info.fingerprint[:8]}…, these have {fingerprint(records)[:8]}…). Make one with `pose-cache`"
+        )
+
+
+def _read_info(path: Path) -> CacheInfo:
+    file = path / _ABOUT
+    if not file.is_file():
+        raise PoseCacheError(f"{path} is not a pose cache (no {_ABOUT}); `python -m training pose-cache` makes one")
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        if values["version"] != _VERSION:
+            raise PoseCacheError(f"{path} has version {values['version']}; this project reads {_VERSION}")
+        info = CacheInfo(**{field.name: values[field.name] for field in fields(CacheInfo)})
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise PoseCacheError(f"{file} is damaged: {error}") from error
+    expected = _bytes(info)
+    found = (path / _HEATMAPS).stat().st_size if (path / _HEATMAPS).is_file() else 0
+    if found != expected:
+        raise PoseCacheError(f"{path / _HEATMAPS} has {found:,} bytes; {expected:,} expected")
+    return info
+
+
+def _write_info(path: Path, info: CacheInfo) -> None:
+    """Replaces the file in one step, after what it promises is on disk."""
+    temporary = path / f"{_ABOUT}.new"
+    temporary.write_text(json.dumps(asdict(info), indent=2) + "\n", encoding="utf-8")
+    temporary.replace(path / _ABOUT)
+
+
+def _allocate(path: Path, info: CacheInfo) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    needed, free = _bytes(info), shutil.disk_usage(path).free
+    if needed > free:
+        raise PoseCacheError(f"{path} needs {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free")
+    with (path / _HEATMAPS).open("wb") as file:
+        file.truncate(needed)
+
+
+def _bytes(info: CacheInfo) -> int:
+    return info.count * len(KEYPOINTS) * info.height * info.width
