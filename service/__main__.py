@@ -1,0 +1,36 @@
+"""`python -m service`: serves; `python -m service keys …`: looks after the API keys."""
+
+from __future__ import annotations
+
+import sys
+
+from pydantic import ValidationError
+from pydantic_settings import CliApp, SettingsError
+
+from gallery_index.errors import GalleryError
+from service import key_commands
+from service.settings import Settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs until a signal; returns the exit status. What is wrong with the settings or the model ends in one line."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        if arguments[:1] == ["keys"]:
+            return key_commands.main(arguments[1:])
+        from service.run import serve  # noqa: PLC0415  --help should not wait for ONNX Runtime and faiss
+
+        return serve(CliApp.run(Settings, cli_args=arguments))
+    except ValidationError as error:
+        for fault in error.errors():
+            name = ".".join(str(part) for part in fault["loc"])
+            print(f"error: {name or 'settings'}: {fault['msg']} (got {fault['input']!r})", file=sys.stderr)
+    except (SettingsError, ValueError, OSError, GalleryError) as error:
+        print(f"error: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

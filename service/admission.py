@@ -1,0 +1,53 @@
+"""The one rule of entry: so many crops may be in the house at once, and who comes when it is full is told at once."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from service.errors import Overloaded, ShuttingDown
+
+_REMEMBERED = 64
+
+
+class Admission:
+    """Counts crops from the moment their request is read until it is answered. Used by the event loop only.
+
+    A query given as an embedding counts as a crop. capacity: crops, at least 1.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.inside = 0
+        self.closed = False
+        self._left: deque[tuple[float, int]] = deque(maxlen=_REMEMBERED)
+
+    @contextmanager
+    def admit(self, crops: int) -> Iterator[None]:
+        """Raises Overloaded if not all `crops` fit, ShuttingDown after `close`."""
+        if self.closed:
+            raise ShuttingDown("the service is stopping")
+        if self.inside + crops > self.capacity:
+            raise Overloaded(
+                f"{self.inside} of {self.capacity} places for crops are taken; {crops} more do not fit",
+                self._expected_wait(),
+            )
+        self.inside += crops
+        try:
+            yield
+        finally:
+            self.inside -= crops
+            self._left.append((time.monotonic(), crops))
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _expected_wait(self) -> float:
+        """Seconds until those inside have left, at the pace of those that left last; 1 where that is not known."""
+        if len(self._left) < 2:
+            return 1.0
+        elapsed = time.monotonic() - self._left[0][0]
+        crops = sum(count for _, count in self._left)
+        return min(60.0, self.inside * elapsed / max(crops, 1))

@@ -1,0 +1,148 @@
+"""The app factory: settings, a model and galleries in, an ASGI app out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TypedDict
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from gallery_index.errors import GalleryError
+from gallery_index.interface import Galleries
+from service import errors
+from service.admission import Admission
+from service.batcher import Batcher
+from service.bodies import BodyReader
+from service.cpus import usable_cpus
+from service.encoder import Encoder
+from service.envelope import Envelope, Gate, own_hosts
+from service.health import Health
+from service.keys import KeyFile
+from service.metrics import Metrics
+from service.pipeline import Pipeline
+from service.routes import ROUTERS
+from service.routes.model import service_version
+from service.services import Services
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PAGE = Path(__file__).parent / "page"
+DEFAULT_GALLERY = "default"
+_BETWEEN_EXPIRIES_S = 600.0
+
+
+class State(TypedDict):
+    """What lifespan yields; routes find it as `request.state`."""
+
+    services: Services
+
+
+def create_app(
+    settings: Settings,
+    *,
+    encoder: Encoder,
+    galleries: Galleries,
+    keys: KeyFile | None = None,
+    health: Health | None = None,
+) -> FastAPI:
+    """The whole service. keys: None serves everyone. The galleries stay the caller's to close."""
+    metrics, health = Metrics(), health or Health()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+        services = _services(settings, encoder, galleries, keys=keys, health=health, metrics=metrics)
+        await services.in_thread(_prepare, services)
+        expiry = asyncio.create_task(_expire_now_and_then(services))
+        health.ready = True
+        try:
+            yield {"services": services}
+        finally:
+            health.draining = True
+            services.admission.close()
+            expiry.cancel()
+            await asyncio.to_thread(services.pipeline.close)
+            services.threads.shutdown(wait=True)
+
+    app = FastAPI(
+        title="Person re-identification",
+        summary="Embeds crops of people, keeps galleries of them, finds a person again.",
+        version=service_version(),
+        lifespan=lifespan,
+        redoc_url=None,
+        telemetry={"tracing": settings.tracing, "metrics": False, "logs": False, "auto_configure": settings.tracing},
+    )
+    for router in ROUTERS:
+        app.include_router(router)
+    if PAGE.is_dir():
+        app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    errors.install(app)
+    app.add_middleware(Gate, hosts=own_hosts(settings.allowed_hosts, loopback=settings.loopback))
+    app.add_middleware(Envelope, metrics=metrics, health=health)
+    return app
+
+
+def _services(
+    settings: Settings,
+    encoder: Encoder,
+    galleries: Galleries,
+    *,
+    keys: KeyFile | None,
+    health: Health,
+    metrics: Metrics,
+) -> Services:
+    threads = settings.threads or usable_cpus()
+    admission, bodies = Admission(settings.queue_crops), BodyReader(settings)
+    batcher = Batcher(
+        encoder,
+        max_batch=settings.max_batch,
+        max_failures=settings.max_failures,
+        on_broken=health.break_down,
+        metrics=metrics,
+        loop=asyncio.get_running_loop(),
+    )
+    pipeline = Pipeline(
+        encoder, batcher, decoders=settings.decoders or threads, max_pixels=settings.max_pixels, metrics=metrics
+    )
+    metrics.watch("reid_queue_crops", "Crops that wait for inference.", lambda: batcher.queued)
+    metrics.watch("reid_admitted_crops", "Crops in the house.", lambda: admission.inside)
+    metrics.watch("reid_body_bytes", "Bytes of request bodies held.", lambda: bodies.held)
+    pool = ThreadPoolExecutor(settings.searchers, thread_name_prefix="gallery")
+    return Services(
+        settings=settings,
+        encoder=encoder,
+        galleries=galleries,
+        pipeline=pipeline,
+        admission=admission,
+        bodies=bodies,
+        metrics=metrics,
+        health=health,
+        keys=keys,
+        threads=pool,
+    )
+
+
+def _prepare(services: Services) -> None:
+    """A gallery to begin with. One that another model made is no reason not to serve others: its requests get a 409."""
+    try:
+        services.galleries.create(DEFAULT_GALLERY, services.space, by="service")
+    except GalleryError as error:
+        log.warning("the gallery %r cannot be used: %s", DEFAULT_GALLERY, error)
+
+
+async def _expire_now_and_then(services: Services) -> None:
+    """Retention: erases what is past it, every ten minutes, and goes on after a failure."""
+    with suppress(asyncio.CancelledError):
+        while True:
+            try:
+                if erased := await services.in_thread(services.galleries.expire):
+                    log.info("retention: %d entries were erased", erased)
+            except GalleryError as error:
+                log.error("retention failed; it will be tried again", exc_info=error)
+            await asyncio.sleep(_BETWEEN_EXPIRIES_S)

@@ -1,0 +1,50 @@
+"""POST /embed: crops in, embeddings out."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from service.answers import errors_of, json_answer, rows_answer, wants_rows
+from service.bodies import JSON, base64_crops, crops_of, json_of, media_type
+from service.dependencies import MayEmbed, Svc
+from service.openapi import crop_bodies, problems
+from service.pipeline import Embedded
+from service.schemas import EmbedAnswer, EmbedBody, OnError
+
+router = APIRouter(tags=["embed"])
+
+
+@router.post(
+    "/embed",
+    response_model=EmbedAnswer,
+    responses=problems(401, 403, 413, 415, 422, 429, 503, 504),
+    openapi_extra=crop_bodies(EmbedBody),
+)
+async def embed(
+    request: Request,
+    svc: Svc,
+    _: MayEmbed,
+    on_error: Annotated[OnError, Query(description="'fail' the request, or 'skip' the bad crop.")] = "fail",
+) -> Response:
+    """Embeds crops. `Accept: application/octet-stream` answers raw little-endian float32 rows."""
+    with svc.bodies.hold(request) as reading:
+        body = await reading.read()
+        if media_type(request) == JSON:
+            wish = json_of(body, EmbedBody)
+            crops, on_error = base64_crops(wish.images, svc.settings.max_crops), wish.on_error
+        else:
+            crops = crops_of(request, body, svc.settings.max_crops)
+        with svc.admission.admit(len(crops)):
+            embedded = await svc.embed(request, crops, skip_bad=on_error == "skip")
+    model_id = svc.space.model_id
+    if wants_rows(request):
+        return rows_answer(embedded.rows, embedded.failures, model_id)
+    return json_answer({"model_id": model_id, "dim": svc.space.dim, **_as_json(embedded)})
+
+
+def _as_json(embedded: Embedded) -> dict[str, Any]:
+    rows = [None if math.isnan(row[0]) else row for row in embedded.rows]
+    return {"embeddings": rows, "errors": errors_of(embedded.failures)}

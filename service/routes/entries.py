@@ -1,0 +1,167 @@
+"""The entries of a gallery: live enrolment, reading, deletion."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from gallery_index.interface import Gallery
+from gallery_index.types import Filter
+from service import enrolment
+from service.answers import json_answer
+from service.dependencies import MayEnrol, MayErase, MaySearch, Svc
+from service.enrolment import Enrolment
+from service.errors import BadRequest, NotStored
+from service.keys import Principal
+from service.openapi import enrol_bodies, problems
+from service.pipeline import Embedded
+from service.schemas import (
+    CountAnswer,
+    EnrolAnswer,
+    EnrolBody,
+    EntryAnswer,
+    EntryBody,
+    EntryId,
+    OnError,
+    PageAnswer,
+    entry_answer,
+)
+from service.services import Services
+
+router = APIRouter(prefix="/galleries/{gallery}/entries", tags=["entries"])
+
+GalleryName = Annotated[str, Path(description="Name of the gallery.")]
+IdInPath = Annotated[EntryId, Path(alias="id", description="Id of the entry.")]
+
+
+@router.post(
+    "",
+    response_model=EnrolAnswer,
+    responses=problems(401, 403, 404, 409, 413, 415, 422, 429, 503, 504),
+    openapi_extra=enrol_bodies(EnrolBody),
+)
+async def enrol(
+    request: Request,
+    gallery: GalleryName,
+    svc: Svc,
+    principal: MayEnrol,
+    on_error: Annotated[OnError, Query(description="'fail' the request, or 'skip' the bad crop's entry.")] = "fail",
+) -> Response:
+    """Stores entries; an id that is there already is replaced. The answer comes when they are durable."""
+    target = await svc.in_thread(svc.gallery, gallery, principal)
+    with svc.bodies.hold(request) as reading:
+        wish = enrolment.many(request, await reading.read(), on_error, svc)
+        created, stored, embedded = await _store(request, wish, target, svc, principal)
+    return json_answer(
+        {"gallery": target.name, "enrolled": stored, "created": created, "errors": _errors(wish, embedded)}
+    )
+
+
+@router.put(
+    "/{id}",
+    response_model=EnrolAnswer,
+    responses=problems(
+        *(401, 403, 404, 409, 413, 415, 422, 429, 503, 504),
+        also={201: {"description": "The id was new.", "model": EnrolAnswer}},
+    ),
+    openapi_extra=enrol_bodies(EntryBody, raw=True),
+)
+async def put(request: Request, gallery: GalleryName, entry_id: IdInPath, svc: Svc, principal: MayEnrol) -> Response:
+    """Stores one entry, as JSON or as a raw image with its fields as query parameters."""
+    target = await svc.in_thread(svc.gallery, gallery, principal)
+    with svc.bodies.hold(request) as reading:
+        wish = enrolment.one(request, entry_id, await reading.read(), svc)
+        created, stored, _ = await _store(request, wish, target, svc, principal)
+    content = {"gallery": target.name, "enrolled": stored, "created": created, "errors": []}
+    return json_answer(content, 201 if created else 200)
+
+
+@router.get("", response_model=PageAnswer, responses=problems(401, 403, 404, 409, 422, 503))
+async def page(
+    gallery: GalleryName,
+    svc: Svc,
+    principal: MaySearch,
+    *,
+    cursor: Annotated[str | None, Query(max_length=1024, description="Of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Entries on one page at most.")] = 100,
+    camera_id: Annotated[list[str] | None, Query(description="Only of these cameras.")] = None,
+    person_id: Annotated[list[str] | None, Query(description="Only of these persons.")] = None,
+) -> Response:
+    """Entries in the order of their ids, a page at a time."""
+    where = _where(camera_id, person_id)
+    found = await svc.in_thread(lambda: svc.gallery(gallery, principal).page(where, cursor=cursor, limit=limit))
+    return json_answer({"entries": [entry_answer(s) for s in found.sightings], "cursor": found.cursor})
+
+
+@router.delete("", response_model=CountAnswer, responses=problems(401, 403, 404, 409, 422, 503))
+async def erase(
+    gallery: GalleryName,
+    svc: Svc,
+    principal: MayErase,
+    camera_id: Annotated[list[str] | None, Query(description="Of these cameras.")] = None,
+    person_id: Annotated[list[str] | None, Query(description="Of these persons.")] = None,
+) -> Response:
+    """Erases all entries of a person (or a camera): no byte of them is left in any file afterwards."""
+    if not camera_id and not person_id:
+        raise BadRequest("say whose entries to erase: person_id or camera_id")
+    where = _where(camera_id, person_id)
+    deleted = await svc.in_thread(lambda: svc.gallery(gallery, principal).erase(where, by=principal.name))
+    return json_answer({"deleted": deleted})
+
+
+@router.get("/{id}", response_model=EntryAnswer, responses=problems(401, 403, 404, 409, 422, 503))
+async def get(gallery: GalleryName, entry_id: IdInPath, svc: Svc, principal: MaySearch) -> Response:
+    """One entry, without its embedding."""
+    sighting = await svc.in_thread(lambda: svc.gallery(gallery, principal).get(entry_id))
+    return json_answer(entry_answer(sighting))
+
+
+@router.get(
+    "/{id}/thumbnail",
+    response_class=Response,
+    responses=problems(401, 403, 404, 409, 422, 503, also={200: {"content": {"image/jpeg": {}}}}),
+)
+async def thumbnail(gallery: GalleryName, entry_id: IdInPath, svc: Svc, principal: MaySearch) -> Response:
+    """The small JPEG of an entry, where the operator switched storing on."""
+    small = await svc.in_thread(lambda: svc.gallery(gallery, principal).thumbnail(entry_id))
+    if small is None:
+        raise NotStored(
+            f"the entry {entry_id!r} has no thumbnail; --store-thumbnails keeps those enrolled from then on"
+        )
+    return Response(small, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=300"})
+
+
+@router.delete("/{id}", response_model=CountAnswer, responses=problems(401, 403, 404, 409, 422, 503))
+async def delete(gallery: GalleryName, entry_id: IdInPath, svc: Svc, principal: MayErase) -> Response:
+    """Deletes one entry; one that is not there is no error, so that a retry is safe."""
+    deleted = await svc.in_thread(lambda: svc.gallery(gallery, principal).delete([entry_id], by=principal.name))
+    return json_answer({"deleted": deleted})
+
+
+async def _store(
+    request: Request, wish: Enrolment, target: Gallery, svc: Services, principal: Principal
+) -> tuple[int, int, Embedded | None]:
+    """Embeds what needs it and stores what is good: ids that were new, entries stored, what became of the crops."""
+    with svc.admission.admit(len(wish.ids)):
+        embedded = None
+        if wish.crops:
+            crops = list(wish.crops.values())
+            embedded = await svc.embed(request, crops, skip_bad=wish.on_error == "skip", thumbnails=True)
+        entries = enrolment.entries(wish, embedded)
+        created = await svc.in_thread(target.upsert, entries, by=principal.name) if entries else 0
+    return created, len(entries), embedded
+
+
+def _errors(wish: Enrolment, embedded: Embedded | None) -> list[dict[str, Any]]:
+    if embedded is None:
+        return []
+    places = list(wish.crops)
+    return [
+        {"index": places[failure.index], "id": wish.ids[places[failure.index]], "detail": failure.reason}
+        for failure in embedded.failures
+    ]
+
+
+def _where(cameras: list[str] | None, persons: list[str] | None) -> Filter:
+    return Filter(cameras=frozenset(cameras) if cameras else None, persons=frozenset(persons) if persons else None)

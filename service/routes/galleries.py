@@ -1,0 +1,60 @@
+"""Galleries: made, looked at, removed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path, Response
+
+from service.answers import json_answer
+from service.dependencies import MayAdmin, MaySearch, Svc
+from service.errors import Forbidden
+from service.openapi import problems
+from service.schemas import GALLERY_PATTERN, GalleriesAnswer, GalleryAnswer, GalleryBody, gallery_answer
+
+router = APIRouter(prefix="/galleries", tags=["galleries"])
+
+GalleryName = Annotated[str, Path(description="Name of the gallery.")]
+NewName = Annotated[
+    str, Path(pattern=GALLERY_PATTERN, description="1 to 64 of a-z, 0-9, '-' and '_', first a letter or digit.")
+]
+
+
+@router.get("", response_model=GalleriesAnswer, responses=problems(401, 403, 503))
+async def names(svc: Svc, principal: MaySearch) -> Response:
+    """The galleries this key may see."""
+    found = await svc.in_thread(svc.galleries.names)
+    return json_answer({"galleries": [name for name in found if principal.sees(name)]})
+
+
+@router.put("/{gallery}", response_model=GalleryAnswer, responses=problems(401, 403, 409, 422, 503))
+async def create(
+    gallery: NewName, svc: Svc, principal: MayAdmin, body: Annotated[GalleryBody | None, Body()] = None
+) -> Response:
+    """Makes a gallery for the served model; one that is there stays as it is, apart from a retention that is given."""
+    if not principal.sees(gallery):
+        raise Forbidden(f"the key {principal.name!r} may use the gallery {principal.gallery!r} only")
+
+    def work() -> object:
+        made = svc.galleries.create(gallery, svc.space, by=principal.name)
+        if body is not None and "retention_days" in body.model_fields_set:
+            made.set_retention(body.retention_days, by=principal.name)
+        return gallery_answer(made.info())
+
+    return json_answer(await svc.in_thread(work))
+
+
+@router.get("/{gallery}", response_model=GalleryAnswer, responses=problems(401, 403, 404, 409, 503))
+async def info(gallery: GalleryName, svc: Svc, principal: MaySearch) -> Response:
+    """A gallery at a glance: how many entries, of which cameras, on which days."""
+    found = await svc.in_thread(lambda: svc.gallery(gallery, principal).info())
+    return json_answer(gallery_answer(found))
+
+
+@router.delete("/{gallery}", status_code=204, responses=problems(401, 403, 404, 503))
+async def drop(gallery: GalleryName, svc: Svc, principal: MayAdmin) -> Response:
+    """Removes a gallery, of whichever model, and wipes its files."""
+    if not principal.sees(gallery):
+        raise Forbidden(f"the key {principal.name!r} may use the gallery {principal.gallery!r} only")
+    await svc.in_thread(svc.galleries.drop, gallery, by=principal.name)
+    return Response(status_code=204)

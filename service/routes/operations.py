@@ -1,0 +1,37 @@
+"""What an operator's machinery asks: alive, ready, how fast."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from service.answers import json_answer
+from service.dependencies import AnyKey, Svc
+from service.errors import problem
+from service.openapi import problems
+from service.schemas import StatusAnswer
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/livez", response_model=StatusAnswer)
+async def livez() -> Response:
+    """200 as long as the event loop turns."""
+    return json_answer({"status": "alive"})
+
+
+@router.get("/readyz", response_model=StatusAnswer, responses=problems(503))
+async def readyz(svc: Svc) -> Response:
+    """200 when traffic may come; after a failed batch only once the model has embedded a probe."""
+    complaint = svc.health.complaint
+    if complaint is None and not svc.pipeline.batcher.healthy:
+        complaint = await svc.pipeline.probe()
+    if complaint is not None:
+        return problem(503, "Not ready", complaint, {"Retry-After": "5"})
+    return json_answer({"status": "ready"})
+
+
+@router.get("/metrics", response_class=Response, responses=problems(401))
+async def metrics(svc: Svc, _: AnyKey) -> Response:
+    """Prometheus' text format."""
+    return Response(svc.metrics.render(await svc.in_thread(svc.gallery_sizes)), media_type=CONTENT_TYPE_LATEST)

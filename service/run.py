@@ -1,0 +1,79 @@
+"""From settings to a served port: model, galleries, keys, server."""
+
+from __future__ import annotations
+
+import logging
+
+import uvicorn
+
+import gallery_index
+from service import logs
+from service.app import create_app
+from service.cpus import usable_cpus
+from service.encoder import OnnxEncoder
+from service.health import Health
+from service.keys import KeyFile
+from service.server import Server
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def serve(settings: Settings) -> int:
+    """Serves until a signal. Returns 0 after a drain, 1 if the model broke down. Raises what keeps it from starting."""
+    logs.configure(settings.log_format, settings.log_level)
+    keys = key_file(settings)
+    encoder = OnnxEncoder(
+        settings.model,
+        providers=settings.providers,
+        allow_fallback=settings.allow_fallback,
+        threads=settings.threads or usable_cpus(),
+        max_batch=settings.max_batch,
+    )
+    encoder.warm_up()
+    log.info("model %s, %d numbers, on %s", encoder.embedding.model_id, encoder.embedding.dim, encoder.provider)
+    galleries = gallery_index.connect(settings.gallery)
+    try:
+        health = Health()
+        app = create_app(settings, encoder=encoder, galleries=galleries, keys=keys, health=health)
+        server = Server(_config(app, settings), health=health, notice_s=settings.drain_notice_s)
+        health.stop = server.stop
+        server.run()
+        return 1 if health.broken or not server.started else 0
+    finally:
+        galleries.close()
+
+
+def key_file(settings: Settings) -> KeyFile | None:
+    """Who may come in. Raises ValueError for an address that others can reach, without keys and without --no-auth."""
+    if settings.no_auth:
+        if not settings.loopback:
+            log.warning("--no-auth on %s: everyone who reaches the port may read and erase galleries", settings.host)
+        return None
+    keys = KeyFile(settings.keys)
+    if keys.records():
+        return keys
+    if settings.loopback:
+        return None
+    raise ValueError(
+        f"others can reach {settings.host}, and {settings.keys} holds no API keys; "
+        "make one with `python -m service keys create NAME`, or say --no-auth"
+    )
+
+
+def _config(app: object, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=settings.max_connections,
+        timeout_graceful_shutdown=settings.drain_timeout_s,
+        backlog=2048,
+    )

@@ -1,0 +1,342 @@
+"""What goes in and out as JSON. The OpenAPI document is made of these."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    Json,
+    SkipValidation,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    WithJsonSchema,
+)
+
+from gallery_index.types import Filter, GalleryInfo, Match, Sighting
+
+MAX_K = 1000
+MAX_ATTRIBUTES = 64
+GALLERY_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+
+
+def _instant(value: object) -> datetime:
+    """RFC 3339 text with a zone, as UTC; numbers are refused, because nobody can tell seconds from milliseconds."""
+    if isinstance(value, datetime):
+        moment = value
+    elif isinstance(value, str):
+        moment = datetime.fromisoformat(value)
+    else:
+        raise ValueError("must be text such as '2026-11-22T10:15:00Z'")
+    if moment.tzinfo is None:
+        raise ValueError("needs a time zone, e.g. '2026-11-22T10:15:00Z'")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside the years 1 to 9999") from None
+
+
+def _not_dots(value: str) -> str:
+    if value in {".", ".."}:
+        raise ValueError("'.' and '..' cannot be part of a web address")
+    return value
+
+
+Instant = Annotated[datetime, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+EntryId = Annotated[
+    str, Field(min_length=1, max_length=256, pattern=r"^[^/\x00-\x1f\x7f]+$"), AfterValidator(_not_dots)
+]
+Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Attribute = StrictBool | StrictInt | FiniteFloat | Annotated[StrictStr, Field(max_length=1024)]
+Attributes = Annotated[dict[Name, Attribute], Field(max_length=MAX_ATTRIBUTES)]
+OnError = Literal["fail", "skip"]
+Vector = Annotated[list[float], SkipValidation]
+
+
+class Strict(BaseModel):
+    """Fields that are not known are an error: an option that is silently ignored is worse."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+class Answer(BaseModel):
+    """What the service sends."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+
+class FilterBody(Strict):
+    """Which entries may be answered; every part that is given must hold."""
+
+    cameras: list[Name] | None = Field(None, description="The entry's camera is one of these.")
+    not_cameras: list[Name] = Field([], description="The entry's camera is none of these.")
+    persons: list[Name] | None = Field(None, description="The entry's person is one of these.")
+    not_persons: list[Name] = Field([], description="The entry's person is none of these.")
+    since: Instant | None = Field(None, description="captured_at is this or later.")
+    until: Instant | None = Field(None, description="captured_at is earlier than this.")
+    attributes: Attributes = Field({}, description="Each of these attributes has exactly this value.")
+
+    def to_filter(self) -> Filter:
+        """The gallery's own type."""
+        return Filter(
+            cameras=None if self.cameras is None else frozenset(self.cameras),
+            not_cameras=frozenset(self.not_cameras),
+            persons=None if self.persons is None else frozenset(self.persons),
+            not_persons=frozenset(self.not_persons),
+            since=self.since,
+            until=self.until,
+            attributes=self.attributes,
+        )
+
+
+class EmbedBody(Strict):
+    """POST /embed as JSON."""
+
+    images: list[str] = Field(description="JPEG, PNG or WebP crops, base64.")
+    on_error: OnError = Field("fail", description="What one bad crop does: 'fail' the request, or 'skip' the crop.")
+
+
+class SearchOptions(Strict):
+    """How to search; query parameters for image bodies, fields of the object for JSON bodies."""
+
+    gallery: str = Field("default", description="Name of the gallery.")
+    k: int = Field(10, ge=1, le=MAX_K, description="Matches per query at most.")
+    group_by: Literal["person"] | None = Field(None, description="'person': the best match of each person only.")
+    min_score: float = Field(-1.0, ge=-1, le=1, description="Matches below this cosine are left out.")
+    rerank: bool = Field(False, description="k-reciprocal re-ranking of the top candidates; scores stay cosines.")
+    fuse: Literal["mean", "best"] | None = Field(
+        None, description="All crops show one track: 'mean' searches their mean, 'best' takes each entry's best score."
+    )
+    on_error: OnError = Field("fail", description="What one bad crop does: 'fail' the request, or 'skip' the crop.")
+
+
+class SearchQuery(SearchOptions):
+    """The query parameters of POST /search."""
+
+    filter: Json[FilterBody] | None = Field(None, description="A filter as JSON text.")
+
+    def where(self) -> Filter:
+        return self.filter.to_filter() if self.filter else Filter()
+
+
+class SearchBody(SearchOptions):
+    """POST /search as JSON: exactly one of `images`, `embeddings` and `like`."""
+
+    images: list[str] | None = Field(None, description="JPEG, PNG or WebP crops, base64.")
+    embeddings: Annotated[list[list[float]], SkipValidation] | None = Field(
+        None, description="Rows of an /embed answer."
+    )
+    like: EntryId | None = Field(None, description="More like this entry of the gallery; it is left out itself.")
+    model_id: str | None = Field(None, description="Which model made the embeddings; another than the served is a 409.")
+    filter: FilterBody | None = Field(None, description="Which entries may be answered.")
+
+    def where(self) -> Filter:
+        return self.filter.to_filter() if self.filter else Filter()
+
+
+class EntryMeta(Strict):
+    """What is known of a crop, apart from its pixels."""
+
+    camera_id: Name = Field(description="The camera that saw it.")
+    captured_at: Instant = Field(description="When, RFC 3339 with a time zone.")
+    person_id: Name | None = Field(None, description="Who it is, where that is known.")
+    attributes: Attributes = Field({}, description="Flat: text, numbers and booleans by name.")
+
+
+class EntryBody(EntryMeta):
+    """PUT of one entry as JSON: with an `image` or an `embedding`."""
+
+    image: str | None = Field(None, description="JPEG, PNG or WebP crop, base64.")
+    embedding: Vector | None = Field(None, description="A row of an /embed answer.")
+    model_id: str | None = Field(None, description="Which model made the embedding; another than the served is a 409.")
+
+
+class NamedEntryMeta(EntryMeta):
+    """What is known of a crop whose pixels travel beside it."""
+
+    id: EntryId = Field(description="Unique in its gallery; the same id again replaces the entry.")
+
+
+class NamedEntryBody(EntryBody, NamedEntryMeta):
+    """One entry of a POST as JSON."""
+
+
+class EnrolBody(Strict):
+    """POST of entries as JSON."""
+
+    entries: list[NamedEntryBody]
+    on_error: OnError = Field("fail", description="What one bad crop does: 'fail' the request, or 'skip' its entry.")
+
+
+class GalleryBody(Strict):
+    """PUT of a gallery."""
+
+    retention_days: int | None = Field(
+        None, ge=1, le=36500, description="Entries captured longer ago are erased; null keeps them."
+    )
+
+
+class CropError(Answer):
+    """One crop that was skipped."""
+
+    index: int = Field(description="Its place in the request, from 0.")
+    detail: str
+
+
+class EmbedAnswer(Answer):
+    """Row i belongs to crop i; null where crop i was skipped."""
+
+    model_id: str
+    dim: int
+    embeddings: list[list[float] | None]
+    errors: list[CropError]
+
+
+class EntryAnswer(Answer):
+    """One entry of a gallery, without its embedding."""
+
+    id: str
+    person_id: str | None
+    camera_id: str
+    captured_at: datetime
+    attributes: dict[str, Any]
+    has_thumbnail: bool
+
+
+class MatchAnswer(EntryAnswer):
+    """One ranked answer."""
+
+    score: float = Field(description="Cosine with the query, from -1 to 1.")
+    probability: float | None = Field(description="That it is the same person; null for a model without calibration.")
+
+
+class ResultAnswer(Answer):
+    """The matches of one query, best first."""
+
+    query: int = Field(description="Place of the crop or embedding in the request, from 0; 0 for a fused track.")
+    matches: list[MatchAnswer]
+
+
+class SearchAnswer(Answer):
+    """One result per query."""
+
+    gallery: str
+    model_id: str
+    results: list[ResultAnswer]
+    errors: list[CropError]
+
+
+class EnrolError(CropError):
+    """One entry that was skipped."""
+
+    id: str
+
+
+class EnrolAnswer(Answer):
+    """What is now durable in the gallery."""
+
+    gallery: str
+    enrolled: int = Field(description="Entries stored.")
+    created: int = Field(description="Of these, ids that were new.")
+    errors: list[EnrolError]
+
+
+class PageAnswer(Answer):
+    """Entries by id; `cursor` asks for the next page, null after the last."""
+
+    entries: list[EntryAnswer]
+    cursor: str | None
+
+
+class CountAnswer(Answer):
+    """How many entries a deletion found."""
+
+    deleted: int
+
+
+class GalleryAnswer(Answer):
+    """A gallery at a glance."""
+
+    name: str
+    model_id: str
+    dim: int
+    entries: int
+    persons: int
+    cameras: dict[str, int] = Field(description="Entries per camera.")
+    days: dict[str, int] = Field(description="Entries per UTC day.")
+    retention_days: int | None
+
+
+class GalleriesAnswer(Answer):
+    """The galleries this key may see."""
+
+    galleries: list[str]
+
+
+class ProblemAnswer(Answer):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    index: int | None = Field(None, description="The crop at fault, from 0.")
+
+
+def entry_answer(sighting: Sighting) -> dict[str, Any]:
+    """An EntryAnswer as plain data, ready for orjson."""
+    return {
+        "id": sighting.id,
+        "person_id": sighting.person_id,
+        "camera_id": sighting.camera_id,
+        "captured_at": sighting.captured_at,
+        "attributes": dict(sighting.attributes),
+        "has_thumbnail": sighting.has_thumbnail,
+    }
+
+
+def match_answer(match: Match, probability: float | None) -> dict[str, Any]:
+    """A MatchAnswer as plain data."""
+    return {**entry_answer(match.sighting), "score": match.score, "probability": probability}
+
+
+def gallery_answer(info: GalleryInfo) -> dict[str, Any]:
+    """A GalleryAnswer as plain data."""
+    return {
+        "name": info.name,
+        "model_id": info.model_id,
+        "dim": info.dim,
+        "entries": info.entries,
+        "persons": info.persons,
+        "cameras": dict(info.cameras),
+        "days": dict(info.days),
+        "retention_days": info.retention_days,
+    }
+
+
+class ModelAnswer(Answer):
+    """The served model's contract."""
+
+    model_id: str
+    dim: int
+    metric: str
+    calibration: dict[str, Any] | None
+    preprocess: dict[str, Any]
+    provenance: dict[str, Any]
+    provider: str = Field(description="The execution provider that is really in use.")
+    service_version: str
+    limits: dict[str, int]
+    store_thumbnails: bool
+
+
+class StatusAnswer(Answer):
+    """Of the process."""
+
+    status: str

@@ -1,0 +1,111 @@
+"""What the routes work with: one object per app, put together by the lifespan."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+from starlette.requests import Request
+
+from gallery_index import errors as gallery_errors
+from gallery_index.interface import Galleries, Gallery
+from reid_contract import EmbeddingSpec
+from service.admission import Admission
+from service.bodies import BodyReader
+from service.encoder import Encoder
+from service.errors import BadRequest, ClientGone, Forbidden
+from service.health import Health
+from service.keys import KeyFile, Principal
+from service.metrics import Metrics
+from service.pipeline import Crop, Demand, Embedded, Pipeline
+from service.schemas import GALLERY_PATTERN
+from service.settings import Settings
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_GALLERY = re.compile(GALLERY_PATTERN)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a request may need."""
+
+    settings: Settings
+    encoder: Encoder
+    galleries: Galleries
+    pipeline: Pipeline
+    admission: Admission
+    bodies: BodyReader
+    metrics: Metrics
+    health: Health
+    keys: KeyFile | None
+    threads: ThreadPoolExecutor
+
+    @property
+    def space(self) -> EmbeddingSpec:
+        """The embedding space of the model that is served."""
+        return self.encoder.embedding
+
+    def gallery(self, name: str, principal: Principal) -> Gallery:
+        """A gallery made by the served model. Raises Forbidden before it tells whether the gallery exists."""
+        if not principal.sees(name):
+            raise Forbidden(f"the key {principal.name!r} may use the gallery {principal.gallery!r} only")
+        if not _GALLERY.fullmatch(name):
+            raise gallery_errors.UnknownGallery(f"no gallery named {name!r}")
+        return self.galleries.open(name, self.space)
+
+    def gallery_sizes(self) -> dict[str, int]:
+        """Entries by gallery; one that is just being removed is left out."""
+        sizes = {}
+        for name in self.galleries.names():
+            with suppress(gallery_errors.GalleryError):
+                sizes[name] = self.galleries.open(name).count()
+        return sizes
+
+    async def in_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Runs what blocks (disk, index) in the gallery's threads."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.threads, lambda: work(*args, **kwargs))
+
+    async def embed(
+        self, request: Request, crops: Sequence[Crop], *, skip_bad: bool = False, thumbnails: bool = False
+    ) -> Embedded:
+        """Embeds admitted crops for as long as the caller is there and its deadline has not passed."""
+        side = self.settings.thumbnail_side if thumbnails and self.settings.store_thumbnails else None
+        demand = Demand(self.deadline(request), skip_bad, side)
+        return await while_connected(request, self.pipeline.embed(crops, demand))
+
+    def deadline(self, request: Request) -> float:
+        """time.monotonic() after which nobody waits, out of X-Request-Deadline-Ms or the setting."""
+        text = request.headers.get("x-request-deadline-ms")
+        if text is None:
+            return time.monotonic() + self.settings.deadline_ms / 1000
+        if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) == 0:
+            raise BadRequest(f"X-Request-Deadline-Ms is {text[:32]!r}; allowed: milliseconds, 1 to 999999999")
+        return time.monotonic() + int(text) / 1000
+
+
+async def while_connected(request: Request, work: Awaitable[_T]) -> _T:
+    """Awaits `work`, and gives it up when the client closes the connection. The body must have been read."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_disconnect(request))
+    try:
+        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientGone("the client closed the connection before its answer was ready")
+        return task.result()
+    finally:
+        task.cancel()
+        gone.cancel()
+
+
+async def _disconnect(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
