@@ -4,44 +4,69 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
+from training.commands.model_arguments import add_data_arguments, add_model_arguments, model_of
 from training.data.datasets import load_dataset
-from training.evaluation.embedder import open_model
+from training.data.records import Dataset
 from training.evaluation.evaluation import embed_dataset, evaluate
 from training.evaluation.report import markdown_table, write_json, write_per_query
+from training.evaluation.rerank import RerankConfig
+from training.model.pgflkd import Feature
+from training.pose.estimators import ESTIMATORS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds this command's arguments."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="an exported .onnx file or an OpenVINO .xml")
-    parser.add_argument("--dataset", required=True, metavar="NAME", help="market1501, occluded-duke, folder, csv, …")
-    parser.add_argument("--data", required=True, type=Path, metavar="ROOT", help="where the data set lies")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    parser.add_argument(
-        "--per-query", type=Path, metavar="FILE", help="write ranks and top 10 of each query there (CSV)"
+    """Declares the options."""
+    add_model_arguments(parser)
+    add_data_arguments(parser)
+    features = parser.add_argument_group("which feature of a checkpoint (Table 8)")
+    features.add_argument(
+        "--feature", default="g", choices=get_args(Feature), help="g is deployed (default); the others need pose"
     )
-    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="crops at a time (default 32)")
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="of the runtime (default: its choice)")
+    features.add_argument(
+        "--estimator", default="movenet", choices=ESTIMATORS, help="of key points, for e, p, v, f (default: movenet)"
+    )
+    features.add_argument("--estimator-weights", type=Path, metavar="FILE", help="its checkpoint; needed for HRNet")
+    rerank = parser.add_argument_group("k-reciprocal re-ranking")
+    rerank.add_argument("--rerank", action="store_true", help="rank by k-reciprocal neighbours")
+    rerank.add_argument("--k1", type=int, default=20, help="neighbours that must be mutual (default 20)")
+    rerank.add_argument("--k2", type=int, default=6, help="neighbours a code is averaged over (default 6)")
+    rerank.add_argument(
+        "--original-weight", type=float, default=0.3, metavar="W", help="share of the plain distance (default 0.3)"
+    )
+    output = parser.add_argument_group("output, beside the Markdown row")
+    output.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    output.add_argument("--per-query", type=Path, metavar="FILE", help="write the ranks and top 10 of each query there")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> None:
     """Prints a Markdown row; writes JSON and per-query results where asked."""
+    rerank = None
+    if arguments.rerank:
+        rerank = RerankConfig(arguments.k1, arguments.k2, arguments.original_weight)
     dataset = load_dataset(arguments.dataset, arguments.data)
-    model = open_model(arguments.model, threads=arguments.threads)
+    model = model_of(
+        arguments,
+        feature=arguments.feature,
+        estimator=arguments.estimator,
+        estimator_weights=arguments.estimator_weights,
+    )
     query, gallery = embed_dataset(model, dataset, batch_size=arguments.batch_size, progress=True)
-    evaluation = evaluate(query, gallery)
+    evaluation = evaluate(query, gallery, rerank=rerank, progress=True)
     metrics = evaluation.results.metrics()
-    print(markdown_table(model.name, dataset.name, metrics))
+    name = f"{model.name}, re-ranked" if rerank else model.name
+    print(markdown_table(name, _title(dataset), metrics))
     if metrics.queries_without_match:
         print(f"{metrics.queries_without_match:,} queries have no match in the gallery and are left out")
     if arguments.json:
-        about = {
-            "model": model.name,
-            "dataset": dataset.name,
-            "synthetic": dataset.synthetic,
-            "licence": dataset.licence,
-        }
-        write_json(arguments.json, metrics, about)
+        about = {"model": model.name, "feature": arguments.feature, "rerank": rerank, "dataset": dataset}
+        write_json(arguments.json, metrics, **about)
     if arguments.per_query:
         write_per_query(arguments.per_query, query, gallery, evaluation)
-    return 0
+
+
+def _title(dataset: Dataset) -> str:
+    """Figures on drawn or altered crops must not be taken for others."""
+    marked = "synthetic" in dataset.name or not dataset.synthetic
+    return dataset.name if marked else f"{dataset.name} (synthetic)"

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
 
 from training.data.records import Dataset, Record
 from training.evaluation.embedder import Embedder
 from training.evaluation.extract import extract
-from training.evaluation.metrics import EvaluationError, Labels, QueryResults, cosine_blocks, query_results
+from training.evaluation.metrics import BLOCK, EvaluationError, Labels, QueryResults, cosine_blocks, query_results
+from training.evaluation.rerank import RerankConfig, rerank_blocks
 
 TOP = 10
 
@@ -52,12 +56,26 @@ def embed_dataset(
     return embedded[0], embedded[1]
 
 
-def evaluate(query: Embedded, gallery: Embedded, *, top: int = TOP) -> Evaluation:
-    """Ranks by cosine. top: how many gallery positions to keep for each query."""
-    return rank(cosine_blocks(query.features, gallery.features), query.labels, gallery.labels, top=top)
+def evaluate(
+    query: Embedded,
+    gallery: Embedded,
+    *,
+    rerank: RerankConfig | None = None,
+    top: int = TOP,
+    progress: bool = False,
+) -> Evaluation:
+    """Ranks by cosine, or by k-reciprocal re-ranking. top: how many gallery positions to keep for each query."""
+    if rerank is None:
+        blocks = cosine_blocks(query.features, gallery.features)
+    else:
+        with Console(stderr=True).status("re-ranking: neighbours of every crop") if progress else nullcontext():
+            blocks = rerank_blocks(query.features, gallery.features, rerank)
+    total = -(-len(query.records) // BLOCK)
+    shown = track(blocks, f"ranking {len(gallery.records):,} crops", total=total, disable=not progress)
+    return rank(shown, query.labels, gallery.labels, top=top)
 
 
-def rank(blocks: Iterator[NDArray[np.float32]], query: Labels, gallery: Labels, *, top: int = TOP) -> Evaluation:
+def rank(blocks: Iterable[NDArray[np.float32]], query: Labels, gallery: Labels, *, top: int = TOP) -> Evaluation:
     """Per-query results and the first positions of blocks of scores (b, G), in one pass over them."""
     kept: list[NDArray[np.int64]] = []
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from training.data.records import Dataset
 from training.evaluation.evaluation import Embedded, Evaluation, relative_names
 from training.evaluation.metrics import Metrics, to_json
+from training.evaluation.rerank import RerankConfig
 
 _COLUMNS = ("query", "person_id", "camera_id", "matches", "first_rank", "last_rank", "average_precision", "top")
 
@@ -25,8 +26,18 @@ def markdown_table(model: str, dataset: str, metrics: Metrics) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def write_json(file: Path, metrics: Metrics, about: Mapping[str, Any]) -> None:
+def write_json(
+    file: Path, metrics: Metrics, *, model: str, feature: str, rerank: RerankConfig | None, dataset: Dataset
+) -> None:
     """The figures (`rank1 rank3 rank5 rank10 mAP mINP queries gallery`) and what they were measured on."""
+    about = {
+        "model": model,
+        "feature": feature,
+        "rerank": None if rerank is None else dataclasses.asdict(rerank),
+        "dataset": dataset.name,
+        "synthetic": dataset.synthetic,
+        "licence": dataset.licence,
+    }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({**to_json(metrics), **about}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
