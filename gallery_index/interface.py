@@ -44,6 +44,10 @@ class Gallery(Protocol):
         """The stored JPEG; None where none was stored. Raises UnknownEntry."""
         ...
 
+    def read(self, ids: Sequence[str]) -> list[Entry]:
+        """Whole entries, with embeddings and thumbnails: those that exist, in the order of their ids."""
+        ...
+
     def delete(self, ids: Sequence[str], *, by: str) -> int:
         """Returns how many existed; unknown ids are no error."""
         ...

@@ -1,0 +1,22 @@
+"""From a URL to galleries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gallery_index.database import Durability
+from gallery_index.directory import EmbeddedGalleries
+from gallery_index.errors import InvalidRequest
+from gallery_index.interface import Galleries
+
+
+def connect(url: str, *, durability: Durability = "full") -> Galleries:
+    """The galleries behind a URL: `file:DATA_DIR` or `milvus://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`.
+
+    durability: of `file:`, "full" (what was acknowledged survives a power cut) or "process" (a killed process).
+    Raises InvalidRequest for another URL, DirectoryInUse, StorageFailed.
+    """
+    scheme, _, rest = url.partition(":")
+    if scheme == "file" and rest and not rest.startswith("//"):
+        return EmbeddedGalleries(Path(rest), durability=durability)
+    raise InvalidRequest(f"gallery URL is {url!r}; allowed: file:DATA_DIR or milvus://HOST:PORT")
