@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, get_args
 
 from torch import nn
 
+from training.pose.hrnet import load_hrnet
 from training.pose.movenet import WEIGHTS, load_movenet
 
 EstimatorName = Literal["movenet", "hrnet-w32", "hrnet-w48"]
@@ -27,6 +28,11 @@ def load_estimator(name: EstimatorName, weights: Path | None = None) -> Estimato
     if name == "movenet":
         file = weights or WEIGHTS
         return Estimator(load_movenet(file), _label("MoveNet Thunder", file))
+    if name in ("hrnet-w32", "hrnet-w48"):
+        if weights is None:
+            raise ValueError(f"{name} needs --weights FILE, a COCO checkpoint of HRNet's authors or of MMPose")
+        width: Literal[32, 48] = 32 if name == "hrnet-w32" else 48
+        return Estimator(load_hrnet(width, weights), _label(f"HRNet-W{width}", weights))
     raise ValueError(f"there is no pose estimator {name!r}; allowed: {', '.join(ESTIMATORS)}")
 
 

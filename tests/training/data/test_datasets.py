@@ -44,6 +44,61 @@ def test_market_layout(market: Path, name: str) -> None:
     assert [(r.person_id, r.camera_id) for r in dataset.gallery] == [(0, 3), (1, 1)]  # junk left out, distractor kept
 
 
+PAIRED = {
+    "p-dukemtmc": (
+        ["train/occluded_body_images/0001/0001_c2_f1.jpg", "train/whole_body_images/0001/0001_c1_f2.jpg"],
+        ["test/occluded_body_images/0002/0002_c2_f3.jpg", "test/whole_body_images/0002/0002_c2_f4.jpg"],
+        [(1, 1), (1, 2)],
+    ),
+    "occluded-reid": ([], ["occluded_body_images/002/002_01.tif", "whole_body_images/002/002_02.tif"], []),
+    "partial-reid": (
+        ["occluded_body_images/002_001.jpg"],
+        ["partial_body_images/002_001.jpg", "whole_body_images/002_001.jpg"],
+        [],
+    ),
+    "partial-ilids": ([], ["Probe/002.jpg", "Gallery/002.jpg"], []),
+}
+
+
+@pytest.mark.parametrize("name", PAIRED)
+def test_paired_layouts_leave_no_gallery_crop_out(tmp_path: Path, name: str) -> None:
+    others, (query, gallery), train = PAIRED[name]
+    touch(tmp_path, *others, query, gallery)
+    with pytest.warns(CountMismatch, match="published: "):
+        dataset = load_dataset(name, tmp_path)
+    assert [(r.person_id, r.camera_id) for r in dataset.train] == train
+    assert [tuple(r) for r in dataset.query] == [(tmp_path / query, 2, 1)]
+    assert [tuple(r) for r in dataset.gallery] == [(tmp_path / gallery, 2, 2)]
+
+
+@pytest.mark.parametrize("name", PAIRED)
+def test_paired_layouts_are_shown(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DatasetError, match="is expected as:\n  ROOT/") as error:
+        load_dataset(name, tmp_path)
+    assert "searched in" in str(error.value)
+
+
+def test_published_counts_pass_silently(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{folder}/{i:03}.jpg" for folder in ("Probe", "Gallery") for i in range(1, 120)))
+    assert len(load_dataset("partial-ilids", tmp_path).query) == 119
+
+
+def test_a_name_without_person(tmp_path: Path) -> None:
+    touch(tmp_path, "Probe/anna.jpg", "Gallery/001.jpg")
+    with pytest.raises(DatasetError, match=r"anna\.jpg: the person cannot be read"):
+        load_dataset("partial-ilids", tmp_path)
+
+
+def test_cuhk03_detected_and_labeled(tmp_path: Path) -> None:
+    for boxes in ("detected", "labeled"):
+        touch(tmp_path / boxes, *(f"{f}/0003_c1_21.png" for f in ("bounding_box_train", "query", "bounding_box_test")))
+    for root, boxes, images in ((tmp_path, "detected", "7,365"), (tmp_path / "labeled", "labeled", "7,368")):
+        with pytest.warns(CountMismatch) as caught:
+            assert boxes in str(load_dataset("cuhk03", root).train[0].path)
+        assert f"({boxes}): train" in str(caught[0].message)
+        assert images in str(caught[0].message)
+
+
 def test_counts_are_compared_with_the_published_ones(market: Path) -> None:
     with pytest.warns(CountMismatch) as caught:
         load_dataset("market1501", market)

@@ -6,13 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from training.data.datasets.custom import load_csv, load_folder, load_synthetic
-from training.data.datasets.market import DUKEMTMC, MARKET1501, OCCLUDED_DUKE
+from training.data.datasets.market import DUKEMTMC, MARKET1501, OCCLUDED_DUKE, load_cuhk03
+from training.data.datasets.paired import OCCLUDED_REID, P_DUKEMTMC, PARTIAL_ILIDS, PARTIAL_REID
 from training.data.records import Dataset, DatasetError
 
 _LOADERS: dict[str, Callable[[Path], Dataset]] = {
     "market1501": MARKET1501.load,
     "dukemtmc": DUKEMTMC.load,
     "occluded-duke": OCCLUDED_DUKE.load,
+    "p-dukemtmc": P_DUKEMTMC.load,
+    "occluded-reid": OCCLUDED_REID.load,
+    "partial-reid": PARTIAL_REID.load,
+    "partial-ilids": PARTIAL_ILIDS.load,
+    "cuhk03": load_cuhk03,
     "folder": load_folder,
     "csv": load_csv,
     "synthetic": load_synthetic,

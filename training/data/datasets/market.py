@@ -1,9 +1,9 @@
-"""Market-1501 and the data sets that are published in its layout: DukeMTMC-reID and Occluded-Duke."""
+"""Market-1501 and the data sets that are published in its layout: DukeMTMC-reID, Occluded-Duke and CUHK03-NP."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from training.data.datasets.counts import Counts, check_counts
@@ -87,3 +87,23 @@ OCCLUDED_DUKE = MarketLayout(
     gallery=Counts(1_110, 17_661),
     licence=_DUKE_LICENCE,
 )
+# The new protocol of CUHK03 (767 persons for training, 700 for testing), whose authors publish it in Market's layout,
+# once with detected and once with hand-drawn boxes. ROOT may be either; from the folder above, the detected are taken.
+CUHK03 = MarketLayout(
+    name="cuhk03",
+    title="CUHK03-NP (detected)",
+    published=("detected", "cuhk03-np/detected", "CUHK03-NP/detected"),
+    example="0003_c1_21.png",
+    train=Counts(767, 7_365),
+    query=Counts(700, 1_400),
+    gallery=Counts(700, 5_332),
+    licence="CUHK03: for academic research, non-commercial, by its authors' terms",
+)
+CUHK03_LABELED = replace(
+    CUHK03, title="CUHK03-NP (labeled)", train=Counts(767, 7_368), gallery=Counts(700, 5_328), published=()
+)
+
+
+def load_cuhk03(root: Path) -> Dataset:
+    """CUHK03-NP; a root named `labeled` holds the hand-drawn boxes. Raises DatasetError."""
+    return (CUHK03_LABELED if root.name == "labeled" else CUHK03).load(root)
