@@ -30,7 +30,7 @@ class HRNetPose(nn.Module):
     def __init__(self, width: Literal[32, 48]) -> None:
         super().__init__()
         # feature_location "": the bare trunk, without the layers that classification adds
-        trunk = timm.create_model(f"hrnet_w{width}", pretrained=False, features_only=True, feature_location="")
+        trunk: Any = timm.create_model(f"hrnet_w{width}", pretrained=False, features_only=True, feature_location="")
         last = trunk.stage4[-1]
         last.fuse_layers = last.fuse_layers[:1]  # key points need the finest branch only
         last.multi_scale_output = False
