@@ -78,7 +78,7 @@ class Gallery(Protocol):
         rerank: bool = False,
         by: str,
     ) -> list[list[Match]]:
-        """queries: (Q, D) float32 of length 1, Q >= 1. k: 1 to 1000.
+        """queries: (Q, D) float32 of length 1, Q >= 1. k: 1 to 100,000.
 
         Returns Q lists of at most k matches, best first; with `fuse` the queries are one track and the list is one:
         "mean" searches their normalised mean, "best" gives each entry its best score over the queries.

@@ -13,7 +13,7 @@ from gallery_index.errors import InvalidRequest, ModelMismatch
 from gallery_index.types import Attributes, Embedding, Entry, Filter, Fusion
 from reid_contract import EmbeddingSpec
 
-MAX_K = 1000
+MAX_K = 100_000
 MAX_PAGE = 1000
 MAX_ID = 256
 MAX_ATTRIBUTES = 64

@@ -22,7 +22,7 @@ from pydantic import (
 
 from gallery_index.types import Filter, GalleryInfo, Match, Sighting
 
-MAX_K = 1000
+MAX_K = 100_000
 MAX_ATTRIBUTES = 64
 GALLERY_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
@@ -107,7 +107,9 @@ class SearchOptions(Strict):
     """How to search; query parameters for image bodies, fields of the object for JSON bodies."""
 
     gallery: str = Field("default", description="Name of the gallery.")
-    k: int = Field(10, ge=1, le=MAX_K, description="Matches per query at most.")
+    k: int = Field(
+        10, ge=1, le=MAX_K, description="Matches per query at most; the service's own limit is in GET /model."
+    )
     group_by: Literal["person"] | None = Field(None, description="'person': the best match of each person only.")
     min_score: float = Field(-1.0, ge=-1, le=1, description="Matches below this cosine are left out.")
     rerank: bool = Field(False, description="k-reciprocal re-ranking of the top candidates; scores stay cosines.")

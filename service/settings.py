@@ -66,6 +66,7 @@ class Settings(BaseSettings):
         256, ge=1, le=100_000, description="Crops in the house at most, waiting or being worked on; more get 429."
     )
     max_crops: int = Field(128, ge=1, le=10_000, description="Crops in one request at most; more get 413.")
+    max_k: int = Field(1000, ge=1, le=100_000, description="Matches per query that a caller may ask for at most.")
     max_body_mib: Annotated[int, Field(ge=1, le=1024)] = Field(
         32, description="MiB in one request's body at most; more get 413 before they are read."
     )

@@ -30,6 +30,7 @@ async def model(svc: Svc, _: AnyKey) -> Response:
             "provider": svc.encoder.provider,
             "service_version": service_version(),
             "limits": {
+                "max_k": svc.settings.max_k,
                 "max_crops": svc.settings.max_crops,
                 "max_body_mib": svc.settings.max_body_mib,
                 "max_pixels": svc.settings.max_pixels,
