@@ -1,0 +1,200 @@
+"""`python -m reid_client embed|search|enrol FILES…`: the service from a shell."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from reid_client.client import DEFAULT_URL, Client
+from reid_client.errors import Refused, ReidError
+from reid_client.types import Entry, Match, Search
+
+_T = TypeVar("_T")
+
+IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+_TOGETHER = 32
+_IN_FLIGHT = 4
+_CONSOLE = Console(stderr=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns its exit status. What goes wrong ends in one line and status 1."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        files = _files(parsed.files)
+        with Client(parsed.url, key=parsed.key) as client:
+            parsed.run(client, files, parsed)
+    except (ReidError, ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def embed(client: Client, files: Sequence[Path], options: argparse.Namespace) -> None:
+    """Embeds crops and writes their rows to a .npy file, in the order of the files."""
+    parts = list(_each(files, client.embed, "embedding"))
+    rows = np.concatenate([part.rows for part in parts])
+    np.save(options.output, rows)
+    print(f"{options.output}: {rows.shape[0]} × {rows.shape[1]} float32 of the model {parts[0].model_id}")
+
+
+def search(client: Client, files: Sequence[Path], options: argparse.Namespace) -> None:
+    """Finds the best matches of each crop (or, with --fuse, of the track the crops make)."""
+    how = Search(
+        gallery=options.gallery,
+        k=options.k,
+        where=options.filter,
+        group_by_person=options.group_by_person,
+        min_score=options.min_score,
+        rerank=options.rerank,
+        fuse=options.fuse,
+    )
+    if options.fuse:
+        results = client.search(files, how)
+        names = [f"{len(files)} crops"]
+    else:
+        results = [found for part in _each(files, lambda part: client.search(part, how), "searching") for found in part]
+        names = [file.name for file in files]
+    if options.json:
+        print(
+            json.dumps([{"query": n, "matches": [_plain(m) for m in r]} for n, r in zip(names, results, strict=True)])
+        )
+    else:
+        Console().print(_table(names, results))
+
+
+def enrol(client: Client, files: Sequence[Path], options: argparse.Namespace) -> None:
+    """Enrols crops; the id of each is its file name without the ending."""
+    known = {file: _entry(file, options) for file in files}
+
+    def store(part: Sequence[Path]) -> Any:
+        return client.enrol([known[f] for f in part], part, gallery=options.gallery, skip_bad=options.skip_bad)
+
+    done = list(_each(files, store, "enrolling"))
+    for part in done:
+        for name, reason in part.skipped.items():
+            print(f"skipped {name}: {reason}", file=sys.stderr)
+    stored, created = sum(part.stored for part in done), sum(part.created for part in done)
+    print(f"{stored} entries stored in {options.gallery!r}, {created} of them new")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m reid_client", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for run in (embed, search, enrol):
+        command = commands.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
+        command.set_defaults(run=run)
+        command.add_argument("files", nargs="+", type=Path, metavar="FILES", help="crops, or folders of crops")
+        command.add_argument("--url", default=os.environ.get("REID_URL", DEFAULT_URL), help=f"default: {DEFAULT_URL}")
+        command.add_argument("--key", default=os.environ.get("REID_KEY"), help="API key (default: $REID_KEY)")
+        if run is not embed:
+            command.add_argument("--gallery", default="default", help="name of the gallery (default: default)")
+    _add_options(commands.choices)
+    return parser
+
+
+def _add_options(commands: dict[str, argparse.ArgumentParser]) -> None:
+    commands["embed"].add_argument(
+        "-o", "--output", type=Path, default=Path("embeddings.npy"), help="the .npy to write"
+    )
+    find, store = commands["search"], commands["enrol"]
+    find.add_argument("-k", type=int, default=10, help="matches per crop at most (default: 10)")
+    find.add_argument("--filter", type=json.loads, help='JSON, e.g. \'{"cameras": ["c1"]}\'')
+    find.add_argument("--group-by-person", action="store_true", help="the best match of each person only")
+    find.add_argument("--min-score", type=float, help="leave out matches below this cosine")
+    find.add_argument("--rerank", action="store_true", help="k-reciprocal re-ranking")
+    find.add_argument("--fuse", choices=["mean", "best"], help="all crops show one track")
+    find.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    store.add_argument("--camera", help="camera of all crops, unless --name-pattern finds one")
+    store.add_argument("--person", help="person of all crops, unless --name-pattern finds one")
+    store.add_argument("--captured-at", type=_instant, help="RFC 3339 (default: each file's modification time)")
+    store.add_argument(
+        "--name-pattern",
+        type=re.compile,
+        help=r"regular expression with groups 'person' and 'camera', e.g. '(?P<person>-?\d+)_c(?P<camera>\d+)'",
+    )
+    store.add_argument("--skip-bad", action="store_true", help="leave out files that are no images")
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    """The files themselves, and the images in folders, by name."""
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            files += sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGES)
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise ValueError(f"no file or folder {path}")
+    if not files:
+        raise ValueError(f"no images ({', '.join(sorted(IMAGES))}) in {', '.join(map(str, paths))}")
+    return files
+
+
+def _each(files: Sequence[Path], work: Callable[[Sequence[Path]], _T], doing: str) -> Iterator[_T]:
+    """Results in order, a few requests in flight, and a progress bar."""
+    parts = [files[i : i + _TOGETHER] for i in range(0, len(files), _TOGETHER)]
+
+    def named(part: Sequence[Path]) -> _T:
+        try:
+            return work(part)
+        except Refused as error:
+            if error.index is None:
+                raise
+            raise ValueError(f"{part[error.index]}: {error.detail}") from None
+
+    with ThreadPoolExecutor(_IN_FLIGHT) as pool:
+        yield from track(pool.map(named, parts), doing, total=len(parts), console=_CONSOLE, transient=True)
+
+
+def _entry(file: Path, options: argparse.Namespace) -> Entry:
+    found = options.name_pattern.search(file.name) if options.name_pattern else None
+    groups = found.groupdict() if found else {}
+    camera = groups.get("camera") or options.camera
+    if not camera:
+        raise ValueError(f"no camera for {file.name}: give --camera, or a --name-pattern that finds it")
+    moment = options.captured_at or datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    return Entry(file.stem, camera, moment, groups.get("person") or options.person)
+
+
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text} needs a time zone, e.g. 2026-11-22T10:15:00Z")
+    return moment
+
+
+def _plain(match: Match) -> dict[str, Any]:
+    names = ("id", "score", "probability", "person_id", "camera_id")
+    return {name: getattr(match, name) for name in names} | {"captured_at": match.captured_at.isoformat()}
+
+
+def _table(names: Sequence[str], results: Sequence[Sequence[Match]]) -> Table:
+    table = Table("query", "rank", "id", "person", "camera", "captured at", "score", "probability")
+    for name, matches in zip(names, results, strict=True):
+        for rank, m in enumerate(matches, 1):
+            chance = "" if m.probability is None else f"{m.probability:.2f}"
+            moment = m.captured_at.isoformat(timespec="seconds")
+            table.add_row(
+                name if rank == 1 else "", str(rank), m.id, m.person_id, m.camera_id, moment, f"{m.score:.3f}", chance
+            )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

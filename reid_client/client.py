@@ -1,0 +1,183 @@
+"""The clients: the same calls, blocking and asynchronous. Both keep their connections open between calls."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, TypeVar
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_client import wire
+from reid_client.retry import Retries
+from reid_client.types import DEFAULT_SEARCH, Crops, Embeddings, Enrolled, Entry, Match, Search
+from reid_client.wire import Call
+
+_T = TypeVar("_T")
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+_RETRIES = Retries()
+
+
+class Client:
+    """A re-identification service, blocking. May be used from several threads; close it, or use it in a `with`.
+
+    key: the API key, where the service asks for one. timeout_s: of one attempt; also the deadline the service is told,
+    so that it spends nothing on an answer nobody waits for. Every method raises Refused or Unavailable.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        key: str | None = None,
+        timeout_s: float = 30.0,
+        retries: Retries = _RETRIES,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.Client(
+            base_url=url, headers=_headers(key, timeout_s), timeout=timeout_s, transport=transport, trust_env=False
+        )
+        self._retries = retries
+
+    def embed(self, crops: Crops, *, skip_bad: bool = False) -> Embeddings:
+        """Embeds crops. skip_bad: a crop that is no image gets a row of NaN instead of failing the call."""
+        return self._send(wire.embed(crops, skip_bad=skip_bad))
+
+    def search(self, crops: Crops, how: Search = DEFAULT_SEARCH) -> list[list[Match]]:
+        """The best matches of each crop; with `how.fuse` the crops are one track, and the list is one."""
+        return self._send(wire.search(crops, how))
+
+    def search_embeddings(
+        self, rows: NDArray[np.float32], how: Search = DEFAULT_SEARCH, *, model_id: str | None = None
+    ) -> list[list[Match]]:
+        """rows: (N, D) out of `embed`. model_id: of those embeddings; the service refuses another than its own."""
+        return self._send(wire.search_embeddings(rows, how, model_id))
+
+    def search_like(self, entry_id: str, how: Search = DEFAULT_SEARCH) -> list[Match]:
+        """More like an entry of the gallery."""
+        return self._send(wire.search_like(entry_id, how))[0]
+
+    def enrol(
+        self, entries: Sequence[Entry], crops: Crops, *, gallery: str = "default", skip_bad: bool = False
+    ) -> Enrolled:
+        """Stores entries with their crops; what is counted as stored is durable."""
+        return self._send(wire.enrol(gallery, entries, crops, skip_bad=skip_bad))
+
+    def request(
+        self, method: str, path: str, params: Mapping[str, Any] | None = None, body: Any = None
+    ) -> dict[str, Any]:
+        """Any other route, e.g. `request("PUT", "/galleries/shop", body={"retention_days": 30})`."""
+        return self._send(wire.plain(method, path, params, body))
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _send(self, call: Call[_T]) -> _T:
+        for attempt in range(self._retries.attempts):
+            outcome: httpx.Response | httpx.TransportError
+            try:
+                outcome = self._http.request(**_arguments(call))
+            except httpx.TransportError as error:
+                outcome = error
+            wait = self._retries.verdict(attempt, outcome)
+            if wait is None:
+                assert isinstance(outcome, httpx.Response)
+                return call.read(outcome)
+            time.sleep(wait)
+        raise AssertionError("the last verdict is never to wait")
+
+
+class AsyncClient:
+    """A re-identification service, asynchronous; the methods of `Client`, awaited."""
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        key: str | None = None,
+        timeout_s: float = 30.0,
+        retries: Retries = _RETRIES,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=url, headers=_headers(key, timeout_s), timeout=timeout_s, transport=transport, trust_env=False
+        )
+        self._retries = retries
+
+    async def embed(self, crops: Crops, *, skip_bad: bool = False) -> Embeddings:
+        """See `Client.embed`."""
+        return await self._send(wire.embed(crops, skip_bad=skip_bad))
+
+    async def search(self, crops: Crops, how: Search = DEFAULT_SEARCH) -> list[list[Match]]:
+        """See `Client.search`."""
+        return await self._send(wire.search(crops, how))
+
+    async def search_embeddings(
+        self, rows: NDArray[np.float32], how: Search = DEFAULT_SEARCH, *, model_id: str | None = None
+    ) -> list[list[Match]]:
+        """See `Client.search_embeddings`."""
+        return await self._send(wire.search_embeddings(rows, how, model_id))
+
+    async def search_like(self, entry_id: str, how: Search = DEFAULT_SEARCH) -> list[Match]:
+        """See `Client.search_like`."""
+        return (await self._send(wire.search_like(entry_id, how)))[0]
+
+    async def enrol(
+        self, entries: Sequence[Entry], crops: Crops, *, gallery: str = "default", skip_bad: bool = False
+    ) -> Enrolled:
+        """See `Client.enrol`."""
+        return await self._send(wire.enrol(gallery, entries, crops, skip_bad=skip_bad))
+
+    async def request(
+        self, method: str, path: str, params: Mapping[str, Any] | None = None, body: Any = None
+    ) -> dict[str, Any]:
+        """See `Client.request`."""
+        return await self._send(wire.plain(method, path, params, body))
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _send(self, call: Call[_T]) -> _T:
+        for attempt in range(self._retries.attempts):
+            outcome: httpx.Response | httpx.TransportError
+            try:
+                outcome = await self._http.request(**_arguments(call))
+            except httpx.TransportError as error:
+                outcome = error
+            wait = self._retries.verdict(attempt, outcome)
+            if wait is None:
+                assert isinstance(outcome, httpx.Response)
+                return call.read(outcome)
+            await asyncio.sleep(wait)
+        raise AssertionError("the last verdict is never to wait")
+
+
+def _headers(key: str | None, timeout_s: float) -> dict[str, str]:
+    headers = {"X-Request-Deadline-Ms": str(max(1, round(timeout_s * 1000)))}
+    return headers | ({"Authorization": f"Bearer {key}"} if key else {})
+
+
+def _arguments(call: Call[Any]) -> dict[str, Any]:
+    return {
+        "method": call.method,
+        "url": call.path,
+        "content": call.content,
+        "headers": dict(call.headers),
+        "params": dict(call.params),
+    }

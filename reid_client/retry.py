@@ -1,0 +1,55 @@
+"""When to try again, and after how long. Every request of this client may be sent twice without harm: embedding and
+searching change nothing, and enrolment is idempotent by id."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import httpx
+
+from reid_client.errors import Refused, Unavailable
+
+AGAIN = frozenset({429, 503})
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """attempts: in all, at least 1. longest_wait_s: of one wait, however long the service asks for.
+
+    A full or stopping service is asked again after the seconds its Retry-After tells, or after 0.1, 0.2, 0.4 … where
+    it tells none; a connection that cannot be made or breaks likewise. Up to a quarter is added at random, so that
+    clients that were refused together do not come back together.
+    """
+
+    attempts: int = 6
+    longest_wait_s: float = 30.0
+
+    def wait(self, attempt: int, told: str | None) -> float:
+        """Seconds to wait after attempt number `attempt` (from 0)."""
+        seconds = float(told) if told and told.isdecimal() else 0.1 * 2**attempt
+        return min(seconds, self.longest_wait_s) * random.uniform(1, 1.25)
+
+    def verdict(self, attempt: int, outcome: httpx.Response | httpx.TransportError) -> float | None:
+        """Seconds to wait before the next attempt; None if the response is an answer. Raises Refused, Unavailable."""
+        last = attempt + 1 >= self.attempts
+        if isinstance(outcome, httpx.TransportError):
+            if last:
+                raise Unavailable(f"no answer after {self.attempts} attempts: {outcome or type(outcome).__name__}")
+            return self.wait(attempt, None)
+        if outcome.is_success:
+            return None
+        if outcome.status_code in AGAIN and not last:
+            return self.wait(attempt, outcome.headers.get("Retry-After"))
+        refusal = _refusal(outcome)
+        if outcome.status_code in AGAIN:
+            raise Unavailable(f"given up after {self.attempts} attempts: {refusal}") from refusal
+        raise refusal
+
+
+def _refusal(answer: httpx.Response) -> Refused:
+    try:
+        problem = answer.json()
+        return Refused(answer.status_code, problem["title"], problem["detail"], problem.get("index"))
+    except (ValueError, KeyError, TypeError):
+        return Refused(answer.status_code, answer.reason_phrase or "refused", answer.text[:200])

@@ -1,0 +1,161 @@
+"""The client against the real service, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+
+from reid_client import AsyncClient, Client, Entry, Refused, Search
+from reid_client.__main__ import main
+from reid_client.wire import png
+from service.app import create_app
+from service.settings import Settings
+from tests.service.fakes import DIM, FakeEncoder, MemoryGalleries
+from tests.service.live import served
+
+NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
+
+
+def picture(seed: int) -> np.ndarray:
+    blocks = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), np.uint8)
+    return blocks.repeat(24, axis=0).repeat(12, axis=1)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    app = create_app(Settings(threads=1), encoder=FakeEncoder(), galleries=MemoryGalleries())
+    with served(app) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Iterator[Client]:
+    with Client(url) as client:
+        entries = [Entry(f"e{i}", f"c{i % 2}", NOW, person_id=f"p{i}", attributes={"n": i}) for i in range(4)]
+        assert client.enrol(entries, [picture(i) for i in range(4)]).created == 4
+        yield client
+
+
+def test_pixels_bytes_and_files_are_the_same_crop(client: Client, tmp_path: Path) -> None:
+    file = tmp_path / "crop.png"
+    Image.fromarray(picture(7)).save(file)
+    embeddings = client.embed([picture(7), file.read_bytes(), file])
+    assert embeddings.rows.shape == (3, DIM)
+    assert embeddings.model_id == "grid-1"
+    np.testing.assert_array_equal(embeddings.rows[0], embeddings.rows[1])
+    np.testing.assert_array_equal(embeddings.rows[0], embeddings.rows[2])
+
+
+def test_a_person_is_found_by_crop_embedding_and_entry(client: Client) -> None:
+    best = client.search([picture(2)], Search(k=2))[0][0]
+    assert (best.id, best.person_id, best.camera_id, best.captured_at) == ("e2", "p2", "c0", NOW)
+    assert best.attributes == {"n": 2}
+    rows = client.embed([picture(2)])
+    assert client.search_embeddings(rows.rows, Search(k=2), model_id=rows.model_id)[0][0] == best
+    assert best.id not in [match.id for match in client.search_like("e2")]
+
+
+def test_options_travel(client: Client) -> None:
+    assert {m.id for m in client.search([picture(2)], Search(where={"cameras": ["c1"]}))[0]} == {"e1", "e3"}
+    assert len(client.search([picture(0), picture(1)], Search(fuse="mean", k=1))) == 1
+    assert client.search_like("e2", Search(min_score=1.0)) == []
+
+
+def test_bad_crops(client: Client) -> None:
+    embeddings = client.embed([picture(0), b"junk"], skip_bad=True)
+    assert embeddings.skipped == (1,)
+    assert np.isnan(embeddings.rows[1]).all()
+    with pytest.raises(Refused, match="crop 1: not an image") as refused:
+        client.embed([picture(0), b"junk"])
+    assert (refused.value.status, refused.value.index) == (422, 1)
+    done = client.enrol([Entry("bad", "c1", NOW)], [b"junk"], skip_bad=True)
+    assert (done.stored, list(done.skipped)) == (0, ["bad"])
+
+
+def test_the_other_routes(client: Client) -> None:
+    assert client.request("GET", "/galleries/default/entries/e1")["person_id"] == "p1"
+    client.request("PUT", "/galleries/other", body={"retention_days": 3})
+    assert client.request("DELETE", "/galleries/other") == {}
+    with pytest.raises(Refused, match="no gallery named 'nowhere'"):
+        client.search([picture(0)], Search(gallery="nowhere"))
+
+
+def test_the_async_client_says_the_same(url: str, client: Client) -> None:
+    async def both() -> None:
+        async with AsyncClient(url) as other:
+            rows, found = await asyncio.gather(other.embed([picture(1)]), other.search([picture(1)]))
+            np.testing.assert_array_equal(rows.rows, client.embed([picture(1)]).rows)
+            assert found == client.search([picture(1)])
+            assert await other.search_embeddings(rows.rows) == found
+            assert (await other.enrol([Entry("e1", "c1", NOW, "p1", {"n": 1})], [picture(1)])).created == 0
+            assert await other.search_like("e1") == client.search_like("e1")
+            assert (await other.request("GET", "/livez"))["status"] == "alive"
+
+    asyncio.run(both())
+
+
+@given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))))
+def test_a_png_holds_exactly_the_pixels(pixels: np.ndarray) -> None:
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png(pixels)))), pixels)
+
+
+def test_what_never_leaves_the_client() -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        Entry("a", "c", datetime(2026, 11, 22))
+    with pytest.raises(ValueError, match="RGB pixels"):
+        png(np.zeros((3, 3), np.uint8))
+    with pytest.raises(ValueError, match="1 entries and 0 crops"):
+        Client().enrol([Entry("a", "c", NOW)], [])
+
+
+def test_the_command_line(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in range(40, 80):
+        Image.fromarray(picture(seed)).save(tmp_path / f"{seed:04}_c{seed % 3}_x.png")
+    there = ["--url", url]
+    pattern = r"(?P<person>\d+)_c(?P<camera>\d+)"
+    assert main(["enrol", str(tmp_path), *there, "--gallery", "default", "--name-pattern", pattern]) == 0
+    assert "40 entries stored in 'default', 40 of them new" in capsys.readouterr().out
+    assert main(["search", str(tmp_path / "0050_c2_x.png"), *there, "-k", "1", "--json"]) == 0
+    assert '"person_id": "0050"' in capsys.readouterr().out
+    assert main(["search", str(tmp_path), *there, "-k", "1", "--fuse", "best"]) == 0
+    assert main(["embed", str(tmp_path), *there, "-o", str(tmp_path / "rows.npy")]) == 0
+    assert np.load(tmp_path / "rows.npy").shape == (40, DIM)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["embed", "nowhere.jpg"], "no file or folder nowhere.jpg"),
+        (["embed", "."], "no images"),
+        (["enrol", "a.png"], "give --camera"),
+        (["search", "text.png"], "text.png: crop 0: not an image"),
+        (["search", "a.png", "--gallery", "nowhere"], "no gallery named 'nowhere'"),
+    ],
+)
+def test_one_clear_line(
+    *,
+    url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if arguments[1] != ".":
+        Image.fromarray(picture(1)).save("a.png")
+        Path("text.png").write_text("hello")
+    assert main([*arguments, "--url", url]) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ")
+    assert words in error

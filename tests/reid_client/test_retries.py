@@ -1,0 +1,88 @@
+"""What the client does when the service is full, stopping or gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from reid_client import Client, Refused, Retries, Unavailable
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    slept: list[float] = []
+    monkeypatch.setattr("reid_client.client.time.sleep", slept.append)
+    return slept
+
+
+def client(*answers: httpx.Response | Exception, attempts: int = 4) -> tuple[Client, list[httpx.Request]]:
+    """A client of a service that answers as told, and the requests it got."""
+    asked: list[httpx.Request] = []
+    left = iter(answers)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        following = next(left)
+        if isinstance(following, Exception):
+            raise following
+        return following
+
+    transport = httpx.MockTransport(answer)
+    return Client("http://there", transport=transport, retries=Retries(attempts=attempts, longest_wait_s=5)), asked
+
+
+ALIVE = httpx.Response(200, json={"status": "alive"})
+
+
+def full(after: str | None = "2") -> httpx.Response:
+    headers = {} if after is None else {"Retry-After": after}
+    return httpx.Response(429, json={"title": "full", "detail": "come back"}, headers=headers)
+
+
+def test_it_waits_as_long_as_it_is_told(waits: list[float]) -> None:
+    there, asked = client(full("2"), full("3600"), httpx.Response(503), ALIVE)
+    assert there.request("GET", "/livez") == {"status": "alive"}
+    assert len(asked) == 4
+    for wait, least in zip(waits, (2, 5, 0.4), strict=True):
+        assert least <= wait <= 1.25 * least
+
+
+def test_a_broken_connection_is_made_again(waits: list[float]) -> None:
+    there, _ = client(httpx.ConnectError("refused"), httpx.ReadError("reset"), ALIVE)
+    assert there.request("GET", "/livez") == {"status": "alive"}
+    assert waits[0] < waits[1] < 1
+
+
+@pytest.mark.parametrize("trouble", [full, lambda: httpx.ConnectError("refused")])
+def test_it_gives_up(waits: list[float], trouble: Callable[[], httpx.Response | Exception]) -> None:
+    there, asked = client(*(trouble() for _ in range(9)), attempts=3)
+    with pytest.raises(Unavailable, match="after 3 attempts"):
+        there.request("GET", "/livez")
+    assert (len(asked), len(waits)) == (3, 2)
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 409, 413, 422, 500, 504])
+def test_a_no_is_a_no(waits: list[float], status: int) -> None:
+    there, asked = client(httpx.Response(status, json={"title": "No", "detail": "because", "index": 3}))
+    with pytest.raises(Refused, match=rf"No \({status}\): because") as refused:
+        there.request("GET", "/livez")
+    assert (refused.value.index, len(asked), waits) == (3, 1, [])
+
+
+def test_an_answer_of_something_else(waits: list[float]) -> None:
+    there, _ = client(httpx.Response(502, text="<html>a proxy"))
+    with pytest.raises(Refused, match=r"502\): <html>a proxy"):
+        there.request("GET", "/livez")
+
+
+def test_the_key_and_the_deadline_are_told() -> None:
+    there, asked = client(ALIVE)
+    there.request("GET", "/livez")
+    assert asked[0].headers["X-Request-Deadline-Ms"] == "30000"
+    assert "Authorization" not in asked[0].headers
+    with_key = Client("http://there", key="reid_k", transport=httpx.MockTransport(lambda r: httpx.Response(
+        200, json={"key": r.headers["Authorization"]}
+    )))  # fmt: skip
+    assert with_key.request("GET", "/livez") == {"key": "Bearer reid_k"}
