@@ -135,6 +135,8 @@ class TrainConfig:
     """auto: bf16 autocast on a GPU, fp32 on the CPU"""
     pose: Literal["cache", "online"] = "cache"
     """heat maps from `pose-cache`, moved with the augmentation, or a frozen estimator run on the augmented crop"""
+    gradient_norms_every: int = 0
+    """steps between measurements of how hard each loss term pulls on the trunk, for TensorBoard; 0 is off"""
     evaluate_every: int = 0
     """epochs between evaluations on the data set's own test split; 0 is at the end only"""
     seed: int = 0
@@ -143,7 +145,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("height", "width", "identities", "images", "epochs", "learning_rate"):
             _above_zero(self, name)
-        for name in ("weight_decay", "warmup_epochs", "evaluate_every", "seed"):
+        for name in ("weight_decay", "warmup_epochs", "gradient_norms_every", "evaluate_every", "seed"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; allowed: 0 or more")
         if self.identities < 2 or self.images < 2:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal, get_args
 
-from training.config import ModelConfig, TrainConfig
+from training.config import LossConfig, ModelConfig, TrainConfig
 from training.data.augment import AugmentConfig
 
 Preset = Literal[
@@ -51,6 +51,7 @@ def as_table_7(config: TrainConfig) -> TrainConfig:
 
 COMPACT = TrainConfig(
     model=ModelConfig(backbone="tf_efficientnet_lite0"),
+    loss=LossConfig(consistent_on="normalised", triplet_on="normalised"),
     augment=AugmentConfig(occlude=0.3),
     height=256,
     width=128,

@@ -75,10 +75,10 @@ class PGFLKD(nn.Module):
         features = self._features(images, heatmaps)
         fused = features.f_v if self.config.interaction else features.f_p
         return PGFLOutput(
-            main=Supervised(features.f_g, *self.neck_g(features.f_g)),
-            enhanced=_supervise(self.neck_e, features.f_e),
-            fused=_supervise(self.neck_v, fused),
-            parts=features.f_p,
+            main=_supervise(self.neck_g, features.f_g),
+            enhanced=_supervise(self.neck_e, features.f_e) if self.neck_e and features.f_e is not None else None,
+            fused=_supervise(self.neck_v, fused) if self.neck_v and fused is not None else None,
+            parts=None if features.f_p is None else features.f_p.float(),
         )
 
     def embed(self, images: Tensor, heatmaps: Tensor | None = None, feature: Feature = "g") -> Tensor:
@@ -140,8 +140,10 @@ class PGFLKD(nn.Module):
         return F.normalize(feature.float(), dim=1)
 
 
-def _supervise(neck: BNNeck | None, feature: Tensor | None) -> Supervised | None:
-    return None if neck is None or feature is None else Supervised(feature, *neck(feature))
+def _supervise(neck: BNNeck, feature: Tensor) -> Supervised:
+    """Float32 also under autocast: the losses need its digits."""
+    after_neck, logits = neck(feature)
+    return Supervised(feature.float(), after_neck.float(), logits.float())
 
 
 def _part_stage(backbone: nn.Module) -> nn.Sequential:

@@ -1,0 +1,116 @@
+"""One training run from data set to metrics: epochs, checkpoints, evaluation, and a tidy end on Ctrl-C."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.batches import Batches
+from training.config import TrainConfig
+from training.data.datasets import load_dataset
+from training.data.packed import PackedCrops
+from training.data.records import Dataset
+from training.data.sampler import PKSampler
+from training.distributed import Processes, any_of_us
+from training.evaluation.checkpoint_model import CheckpointModel
+from training.evaluation.evaluation import embed_dataset, evaluate
+from training.evaluation.metrics import to_json
+from training.heatmaps import open_heatmaps
+from training.interrupt import Interrupt, interruptible
+from training.report import Report
+from training.run_folder import RunFolder
+from training.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a run reads and writes.
+
+    config: None takes that of the run in `output`, and goes on with it. data: the data set's folder. output: the run's
+    folder. pose_cache: heat maps of the training crops; where there are none, MoveNet makes them. stop_after: epochs
+    of the run after which it stops as if by Ctrl-C.
+    """
+
+    config: TrainConfig | None
+    data: Path
+    output: Path
+    pose_cache: Path | None = None
+    stop_after: int | None = None
+
+
+def fit(run: Run, processes: Processes) -> bool:
+    """Trains. Returns whether the run came to its end; False where it was stopped, with everything saved."""
+    folder = RunFolder(run.output, resume=run.config is None)
+    checkpoint = folder.last_checkpoint() if run.config is None else None
+    config = checkpoint.config if checkpoint else run.config
+    assert config is not None
+    dataset = load_dataset(config.dataset, run.data)
+    batches = load_batches(config, dataset, run.pose_cache or run.output / "pose", processes)
+    trainer = Trainer(config, len(batches.crops.classes), len(batches), processes, checkpoint)
+    with interruptible() as interrupt, _report(folder, trainer) as report:
+        if report and config.evaluate_every and not trainer.taken:
+            folder.save(trainer.checkpoint())
+            _evaluate(folder, trainer, dataset, report)
+        while trainer.epoch < config.epochs:
+            stopped = train_epoch(trainer, batches, report, interrupt)
+            if report:
+                report.epoch(taken=trainer.taken, learning_rate=trainer.learning_rate)
+                folder.save(trainer.checkpoint())
+            if stopped or (trainer.epoch == run.stop_after and trainer.epoch < config.epochs):
+                return False
+            if report and config.evaluate_every and trainer.epoch % config.evaluate_every == 0:
+                _evaluate(folder, trainer, dataset, report)
+        if report:
+            _finish(folder, trainer, dataset, report)
+    return True
+
+
+def load_batches(config: TrainConfig, dataset: Dataset, pose_cache: Path, processes: Processes) -> Batches:
+    """Packs the training crops, opens or makes their heat maps, and sees that P×K batches can be drawn."""
+    crops = PackedCrops.pack(dataset.train, config.spec, progress=processes.is_first)
+    sampler = PKSampler(crops.person_ids, identities=config.identities, images=config.images, seed=config.seed)
+    pose = open_heatmaps(config, dataset.train, pose_cache, processes) if config.model.needs_pose else None
+    return Batches(config, crops.to(processes.device), pose, sampler, processes.rank, processes.world_size)
+
+
+def train_epoch(trainer: Trainer, batches: Batches, report: Report | None, interrupt: Interrupt) -> bool:
+    """The rest of the epoch the trainer is in. Returns whether someone asked to stop, at the end of a step."""
+    for batch in batches.epoch(trainer.epoch, trainer.step_in_epoch):
+        learning_rate = trainer.learning_rate
+        step = trainer.step(batch)
+        if report:
+            report.step(step, taken=trainer.taken, waited=batch.waited, learning_rate=learning_rate)
+        if any_of_us(interrupt.asked, trainer.processes.device):
+            return True
+    return False
+
+
+@contextmanager
+def _report(folder: RunFolder, trainer: Trainer) -> Iterator[Report | None]:
+    """A report in the first process, which also begins the folder; None in the others."""
+    if not trainer.processes.is_first:
+        yield None
+        return
+    folder.begin(trainer.config)
+    with Report(folder, trainer.config, trainer.steps_per_epoch, trainer.taken) as report:
+        yield report
+
+
+def _evaluate(folder: RunFolder, trainer: Trainer, dataset: Dataset, report: Report) -> dict[str, float]:
+    """Measures the checkpoint just saved on the data set's test split."""
+    model = CheckpointModel(folder.checkpoint_file, device=str(trainer.processes.device))
+    query, gallery = embed_dataset(model, dataset)
+    metrics = to_json(evaluate(query, gallery).results.metrics())
+    report.evaluation(metrics, taken=trainer.taken)
+    return metrics
+
+
+def _finish(folder: RunFolder, trainer: Trainer, dataset: Dataset, report: Report) -> None:
+    """Writes metrics.json; a data set without a test split has nothing to measure."""
+    if not dataset.query:
+        return
+    logged = [line for line in folder.log() if "metrics" in line and line["step"] == trainer.taken]
+    metrics = logged[-1]["metrics"] if logged else _evaluate(folder, trainer, dataset, report)
+    folder.write_metrics({**metrics, "dataset": dataset.name, "synthetic": dataset.synthetic, "epochs": trainer.epoch})

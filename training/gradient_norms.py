@@ -1,0 +1,25 @@
+"""How hard each loss term pulls on the shared trunk: a term of large features can drown the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from training.losses.overall import LossParts
+
+
+def gradient_norms(parts: LossParts, trunk: Iterable[nn.Parameter]) -> dict[str, float]:
+    """For each term, with its weight, the Euclidean norm of its gradient over all of the trunk's weights.
+
+    One backward pass for each term; `parts` can be run backward afterwards.
+    """
+    weights = [parameter for parameter in trunk if parameter.requires_grad]
+    return {name: parts.weights[name] * _norm(term, weights) for name, term in parts.terms.items()}
+
+
+def _norm(term: Tensor, weights: list[nn.Parameter]) -> float:
+    gradients = torch.autograd.grad(term, weights, retain_graph=True, allow_unused=True)
+    found = [gradient for gradient in gradients if gradient is not None]
+    return float(torch.stack([gradient.norm() for gradient in found]).norm()) if found else 0.0

@@ -1,0 +1,69 @@
+"""What a run leaves behind: config.json, log.jsonl, curves.png, metrics.json, last.pt and TensorBoard's files."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+
+from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from training.config import TrainConfig
+from training.curves import draw_curves
+
+
+class RunFolder:
+    """A folder for one run; written to by the first process only.
+
+    Raises FileExistsError where it holds another run already, FileNotFoundError where there is none to resume.
+    """
+
+    def __init__(self, path: Path, *, resume: bool) -> None:
+        self.path = path
+        self.checkpoint_file = path / "last.pt"
+        self._log_file = path / "log.jsonl"
+        if resume and not self.checkpoint_file.is_file():
+            raise FileNotFoundError(f"{path} has no last.pt to resume from")
+        if not resume and (path / "config.json").exists():
+            raise FileExistsError(f"{path} holds a run; --resume goes on with it, or choose another --output")
+
+    def last_checkpoint(self) -> Checkpoint:
+        """The last checkpoint. Log lines of what it has not seen are dropped: those steps are run again."""
+        checkpoint = load_checkpoint(self.checkpoint_file)
+        kept = [line for line in self.log() if line["step"] <= checkpoint.step]
+        self._log_file.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        return checkpoint
+
+    def begin(self, config: TrainConfig) -> None:
+        """Makes the folder and writes the configuration."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._write_json("config.json", dataclasses.asdict(config))
+
+    def tensorboard(self, step: int) -> SummaryWriter:
+        """A writer that hides what an interrupted run wrote beyond `step`."""
+        return SummaryWriter(str(self.path / "tensorboard"), purge_step=step)
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replaces last.pt."""
+        save_checkpoint(self.checkpoint_file, checkpoint)
+
+    def log(self) -> list[dict[str, Any]]:
+        """One object for each epoch so far."""
+        if not self._log_file.is_file():
+            return []
+        return [json.loads(line) for line in self._log_file.read_text(encoding="utf-8").splitlines()]
+
+    def append(self, epoch: dict[str, Any]) -> None:
+        """Adds a line to log.jsonl and redraws curves.png."""
+        with self._log_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(epoch) + "\n")
+        draw_curves(self.log(), self.path / "curves.png")
+
+    def write_metrics(self, metrics: dict[str, Any]) -> None:
+        """The final figures."""
+        self._write_json("metrics.json", metrics)
+
+    def _write_json(self, name: str, content: dict[str, Any]) -> None:
+        (self.path / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
