@@ -35,7 +35,6 @@ def test_nothing_switched_on_changes_nothing() -> None:
     assert out.dtype == torch.float32
     torch.testing.assert_close(out, batch / 255)
     torch.testing.assert_close(heatmaps, copies(batch))
-    assert out.is_contiguous(memory_format=torch.channels_last)
 
 
 @settings(deadline=None, max_examples=40)
@@ -108,7 +107,7 @@ def test_erasing_fills_and_silences() -> None:
     out, heatmaps = augment(batch, torch.ones(64, 17, 12, 6), config, generator(1))
     assert heatmaps is not None
     erased = out[:, 0] != 1
-    assert out.permute(0, 2, 3, 1)[erased].unique(dim=0).tolist() == [[0.25, 0.5, 0.75]]
+    assert out.permute(0, 2, 3, 1)[erased].mul(255).unique(dim=0).tolist() == [[64, 128, 191]]
     share = erased.flatten(1).float().mean(dim=1)
     assert 0.3 < (share > 0).float().mean() < 0.7
     assert 0.08 < share[share > 0].min() <= share.max() < 0.22
