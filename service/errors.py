@@ -59,8 +59,8 @@ class Forbidden(ServiceError):
     """The key is known, but may not do this."""
 
 
-class NotStored(ServiceError):
-    """The entry is there, but what was asked of it (its thumbnail) was never stored."""
+class NotThere(ServiceError):
+    """No model of that name or version, or a thumbnail that was never stored."""
 
 
 class Overloaded(ServiceError):
@@ -107,7 +107,7 @@ TABLE: dict[type[Exception], Row] = {
     Forbidden: Row(403, "The API key does not allow this"),
     gallery.UnknownGallery: Row(404, "No such gallery"),
     gallery.UnknownEntry: Row(404, "No such entry"),
-    NotStored: Row(404, "Not stored"),
+    NotThere: Row(404, "Not there"),
     gallery.ModelMismatch: Row(409, "The model and the gallery do not fit"),
     WrongModel: Row(409, "The model and the embeddings do not fit"),
     Overloaded: Row(429, "The service is full", retry_after=1),
@@ -134,8 +134,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
 
 
-def answer(error: Exception) -> Response:
-    """The problem document of an error in the table."""
+def answer(error: Exception, *, triton: bool = False) -> Response:
+    """The problem document of an error in the table. triton: with the `error` that clients of /v2 look for."""
     row = next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
     if not row.public:
         log.error("%s", row.title, exc_info=error)
@@ -144,12 +144,13 @@ def answer(error: Exception) -> Response:
         headers["Retry-After"] = str(max(1, round(getattr(error, "retry_after", row.retry_after))))
     if row.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="reid"'
-    extra = {"index": error.index} if isinstance(error, BadCrop) else {}
-    return problem(row.status, row.title, str(error) if row.public else row.title, headers, **extra)
+    detail = str(error) if row.public else row.title
+    extra = ({"index": error.index} if isinstance(error, BadCrop) else {}) | ({"error": detail} if triton else {})
+    return problem(row.status, row.title, detail, headers, **extra)
 
 
-async def _listed(_: Request, error: Exception) -> Response:
-    return answer(error)
+async def _listed(request: Request, error: Exception) -> Response:
+    return answer(error, triton=request.url.path.startswith("/v2"))
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

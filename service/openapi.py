@@ -48,6 +48,12 @@ def crop_bodies(json_body: type[BaseModel], *, rows: bool = False) -> dict[str, 
     return {"requestBody": {"required": True, "content": content}}
 
 
+def tensor_bodies(json_body: type[BaseModel]) -> dict[str, Any]:
+    """The request body of /v2: JSON, or JSON and raw tensors."""
+    content = {JSON: {"schema": _inline(json_body)}, ROWS: {"schema": _BYTES}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def enrol_bodies(json_body: type[BaseModel], *, raw: bool = False) -> dict[str, Any]:
     """The request body of a route that enrols: crops beside what is known of them."""
     images = {"type": "array", "items": _BYTES, "minItems": 1}

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.providers import ProviderName
 
 MEBI = 1024 * 1024
+
+
+def _listed(value: object) -> object:
+    """`a,b` as people write it in an environment variable; JSON too, for programs."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    return json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
+
 
 
 class Settings(BaseSettings):
@@ -39,7 +49,7 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to bind. Any other than loopback needs API keys or --no-auth.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port; 0 takes a free one and logs it.")
-    allowed_hosts: list[str] = Field(
+    allowed_hosts: Annotated[list[str], NoDecode, BeforeValidator(_listed)] = Field(
         [],
         description="Host names accepted in the Host header. Empty: on loopback its own names, elsewhere any.",
     )
@@ -49,7 +59,7 @@ class Settings(BaseSettings):
         False, description="Serve without API keys, on any address: everyone who reaches the port may do everything."
     )
 
-    providers: list[ProviderName] = Field(
+    providers: Annotated[list[ProviderName], NoDecode, BeforeValidator(_listed)] = Field(
         ["cpu"], min_length=1, description="Where inference runs, best first: cpu, cuda, tensorrt, openvino."
     )
     allow_fallback: bool = Field(False, description="Go on without a provider that did not load, instead of refusing.")

@@ -12,7 +12,7 @@ from service import enrolment
 from service.answers import json_answer
 from service.dependencies import MayEnrol, MayErase, MaySearch, Svc
 from service.enrolment import Enrolment
-from service.errors import BadRequest, NotStored
+from service.errors import BadRequest, NotThere
 from service.keys import Principal
 from service.openapi import enrol_bodies, problems
 from service.pipeline import Embedded
@@ -103,10 +103,10 @@ async def erase(
     person_id: Annotated[list[str] | None, Query(description="Of these persons.")] = None,
 ) -> Response:
     """Erases all entries of a person (or a camera): no byte of them is left in any file afterwards."""
+    target = await svc.in_thread(svc.gallery, gallery, principal)
     if not camera_id and not person_id:
         raise BadRequest("say whose entries to erase: person_id or camera_id")
-    where = _where(camera_id, person_id)
-    deleted = await svc.in_thread(lambda: svc.gallery(gallery, principal).erase(where, by=principal.name))
+    deleted = await svc.in_thread(target.erase, _where(camera_id, person_id), by=principal.name)
     return json_answer({"deleted": deleted})
 
 
@@ -126,9 +126,7 @@ async def thumbnail(gallery: GalleryName, entry_id: IdInPath, svc: Svc, principa
     """The small JPEG of an entry, where the operator switched storing on."""
     small = await svc.in_thread(lambda: svc.gallery(gallery, principal).thumbnail(entry_id))
     if small is None:
-        raise NotStored(
-            f"the entry {entry_id!r} has no thumbnail; --store-thumbnails keeps those enrolled from then on"
-        )
+        raise NotThere(f"the entry {entry_id!r} has no thumbnail; --store-thumbnails keeps those enrolled from then on")
     return Response(small, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=300"})
 
 
