@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 
@@ -22,7 +22,7 @@ class PKSampler:
     have beyond that is left out too. The number of batches is the same in every epoch.
     """
 
-    def __init__(self, labels: Tensor | Sequence[int], *, identities: int, images: int, seed: int) -> None:
+    def __init__(self, labels: Tensor | ArrayLike, *, identities: int, images: int, seed: int) -> None:
         """labels: (N,) class labels 0 to C-1. Raises ValueError: a label without images (a hole), a label with only
         one, fewer labels than `identities`, or a size below 1 identity × 2 images."""
         self.identities = identities

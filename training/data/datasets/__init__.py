@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from training.data.datasets.custom import load_csv, load_folder, load_synthetic
+from training.data.datasets.custom import CSV_COLUMNS, DATASET_FILE, MANIFEST, load_csv, load_folder, load_synthetic
 from training.data.datasets.market import DUKEMTMC, MARKET1501, OCCLUDED_DUKE, load_cuhk03
 from training.data.datasets.paired import OCCLUDED_REID, P_DUKEMTMC, PARTIAL_ILIDS, PARTIAL_REID
 from training.data.records import Dataset, DatasetError
@@ -24,6 +24,8 @@ _LOADERS: dict[str, Callable[[Path], Dataset]] = {
     "synthetic": load_synthetic,
 }
 DATASETS = tuple(_LOADERS)
+
+__all__ = ["CSV_COLUMNS", "DATASETS", "DATASET_FILE", "MANIFEST", "load_dataset"]
 
 
 def load_dataset(name: str, root: Path) -> Dataset:

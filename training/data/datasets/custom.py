@@ -13,10 +13,10 @@ from typing import Any
 from training.data.datasets.folders import JUNK, images_in, records_by_name, without_junk
 from training.data.records import Dataset, DatasetError, Record
 
-ABOUT = "dataset.json"
+DATASET_FILE = "dataset.json"
 MANIFEST = "manifest.csv"
 SPLITS = ("train", "query", "gallery")
-COLUMNS = ("split", "path", "person_id", "camera_id")
+CSV_COLUMNS = ("split", "path", "person_id", "camera_id")
 
 UNKNOWN_LICENCE = "not stated"
 _NAME = re.compile(r"(?P<person>-?\d+)_c(?P<camera>\d+)")
@@ -25,10 +25,10 @@ _FOLDER = f"""A folder data set is expected as:
   ROOT/train/{_EXAMPLE}     PERSON_cCAMERA…, in subfolders or not;
   ROOT/query/…                         person 0 is a distractor, -1 junk
   ROOT/gallery/…
-  ROOT/{ABOUT}                    optional: {{"licence": "…", "synthetic": false}}
+  ROOT/{DATASET_FILE}                    optional: {{"licence": "…", "synthetic": false}}
 with train, or query and gallery, or all three"""
 _CSV = f"""A CSV data set is expected as:
-  ROOT.csv, or ROOT/{MANIFEST}, with the columns {",".join(COLUMNS)}
+  ROOT.csv, or ROOT/{MANIFEST}, with the columns {",".join(CSV_COLUMNS)}
   split: {", ".join(SPLITS)}; path: of the crop, relative to the CSV file; person_id, camera_id: numbers, or any names
   (person 0 is a distractor, -1 junk)"""
 
@@ -39,10 +39,7 @@ def load_folder(root: Path, name: str = "folder") -> Dataset:
         raise DatasetError(f"{root} is not a folder. {_FOLDER}")
     splits = {split: _folder_split(root / split) for split in SPLITS}
     _check_splits(root, splits, _FOLDER)
-    about = _about(root / ABOUT)
-    train, query, gallery = (without_junk(splits[split]) for split in SPLITS)
-    licence = str(about.get("licence", UNKNOWN_LICENCE))
-    return Dataset(name, train, query, gallery, licence, synthetic=bool(about.get("synthetic", False)))
+    return _dataset(name, splits, root / DATASET_FILE)
 
 
 def load_synthetic(root: Path) -> Dataset:
@@ -50,7 +47,8 @@ def load_synthetic(root: Path) -> Dataset:
     if not root.is_dir():
         raise DatasetError(f"{root} is not a folder; `python -m training.data.synthetic {root}` draws one")
     dataset = load_folder(root, "synthetic")
-    return replace(dataset, synthetic=True)
+    licence = "drawn people, of whom none exists" if dataset.licence == UNKNOWN_LICENCE else dataset.licence
+    return replace(dataset, synthetic=True, licence=licence)
 
 
 def load_csv(root: Path) -> Dataset:
@@ -69,14 +67,20 @@ def load_csv(root: Path) -> Dataset:
         record = Record(file.parent / row["path"], persons[row["person_id"]], cameras[row["camera_id"]])
         splits[row["split"]].append(record)
     _check_splits(file, splits, _CSV)
-    train, query, gallery = (without_junk(splits[split]) for split in SPLITS)
-    return Dataset("csv", train, query, gallery, UNKNOWN_LICENCE)
+    return _dataset("csv", splits, file.with_name(DATASET_FILE))
 
 
 def _folder_split(folder: Path) -> list[Record]:
     if not folder.is_dir():
         return []
     return list(records_by_name(images_in(folder, below=True), _NAME, _EXAMPLE))
+
+
+def _dataset(name: str, splits: Mapping[str, Sequence[Record]], about_file: Path) -> Dataset:
+    about = _about(about_file)
+    train, query, gallery = (without_junk(splits[split]) for split in SPLITS)
+    licence = str(about.get("licence", UNKNOWN_LICENCE))
+    return Dataset(name, train, query, gallery, licence, synthetic=bool(about.get("synthetic", False)))
 
 
 def _about(file: Path) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def _about(file: Path) -> dict[str, Any]:
 def _rows(file: Path) -> list[dict[str, str]]:
     with file.open(newline="", encoding="utf-8-sig") as stream:
         reader = csv.DictReader(stream)
-        if missing := [c for c in COLUMNS if c not in (reader.fieldnames or ())]:
+        if missing := [c for c in CSV_COLUMNS if c not in (reader.fieldnames or ())]:
             raise DatasetError(f"{file} has no column {', '.join(missing)}. {_CSV}")
         rows = []
         for row in reader:
@@ -104,7 +108,7 @@ def _rows(file: Path) -> list[dict[str, str]]:
 
 
 def _check_row(where: str, row: Mapping[str, str | None], home: Path) -> None:
-    if empty := [column for column in COLUMNS if not row[column]]:
+    if empty := [column for column in CSV_COLUMNS if not row[column]]:
         raise DatasetError(f"{where}: {', '.join(empty)} is empty")
     if row["split"] not in SPLITS:
         raise DatasetError(f"{where}: split is {row['split']!r}; allowed: {', '.join(SPLITS)}")
