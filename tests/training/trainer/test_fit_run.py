@@ -1,0 +1,144 @@
+"""A run from data set to metrics: what it writes, how it stops, how it goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from training import fit as fit_module
+from training.__main__ import main
+from training.checkpoint import Checkpoint, load_checkpoint
+from training.config import TrainConfig
+from training.distributed import Processes
+from training.fit import Run, fit
+
+ALONE = Processes(0, 1, torch.device("cpu"))
+
+
+def finish(run: Run) -> Checkpoint:
+    assert fit(run, ALONE)
+    return load_checkpoint(run.output / "last.pt")
+
+
+def assert_same(a: Checkpoint, b: Checkpoint) -> None:
+    """Bit for bit."""
+    assert (a.epoch, a.step, a.config) == (b.epoch, b.step, b.config)
+    assert a.average is not None
+    assert b.average is not None
+    for mine, theirs in ((a.weights, b.weights), (a.average, b.average)):
+        assert mine.keys() == theirs.keys()
+        assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+    assert torch.equal(a.random_state, b.random_state)
+    for key, state in a.optimiser["state"].items():
+        assert all(torch.equal(value, b.optimiser["state"][key][name]) for name, value in state.items())
+
+
+def test_a_run_leaves_everything_behind(noise: Path, pose: Path, config: TrainConfig, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    checkpoint = finish(Run(replace(config, evaluate_every=1), noise, output, pose))
+    assert {file.name for file in output.iterdir()} == {
+        "config.json", "curves.png", "last.pt", "log.jsonl", "metrics.json", "tensorboard"
+    }  # fmt: skip
+    log = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in log if "losses" in line] == [1, 2]
+    assert [line["epoch"] for line in log if "metrics" in line] == [0, 1, 2]
+    assert log[1]["losses"].keys() == {
+        "total", "id/G", "triplet/G", "id/E", "triplet/E", "id/V", "triplet/V", "consistent", "contrastive"
+    }  # fmt: skip
+    metrics = json.loads((output / "metrics.json").read_text())
+    assert metrics["queries"] == 8
+    assert json.loads((output / "config.json").read_text())["model"]["backbone"] == "test_resnet"
+    assert checkpoint.build_model().embed(torch.rand(2, 3, 64, 32)).shape == (2, 96)
+
+
+@pytest.mark.parametrize("model", [{}, {"feb": False, "sab": False}])
+def test_resumed_after_an_epoch_is_bit_for_bit_the_same(
+    noise: Path, pose: Path, config: TrainConfig, tmp_path: Path, model: dict[str, bool]
+) -> None:
+    config = replace(config, model=replace(config.model, **model))
+    in_one_go = finish(Run(config, noise, tmp_path / "one", pose))
+    assert not fit(Run(config, noise, tmp_path / "two", pose, stop_after=1), ALONE)
+    torch.manual_seed(999)  # another process would have another state
+    assert_same(finish(Run(None, noise, tmp_path / "two", pose)), in_one_go)
+
+
+def test_ctrl_c_saves_within_an_epoch_and_the_run_goes_on_bit_for_bit(
+    noise: Path, pose: Path, config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_one_go = finish(Run(config, noise, tmp_path / "one", pose))
+    taken = fit_module.Trainer.step
+
+    def pressed(self: fit_module.Trainer, batch: object) -> object:
+        if self.taken == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return taken(self, batch)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fit_module.Trainer, "step", pressed)
+    assert not fit(Run(config, noise, tmp_path / "two", pose), ALONE)
+    monkeypatch.undo()
+    stopped = load_checkpoint(tmp_path / "two" / "last.pt")
+    assert stopped.step == 3
+    assert stopped.step % (in_one_go.step // 2)  # not at an epoch's end
+    assert_same(finish(Run(None, noise, tmp_path / "two", pose)), in_one_go)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("batches")]
+
+
+def test_a_nan_names_its_term_and_the_last_checkpoint_stays(
+    noise: Path, pose: Path, config: TrainConfig, tmp_path: Path
+) -> None:
+    broken = replace(config, loss=replace(config.loss, similarity="dot", temperature=1e-45))
+    assert not fit(Run(config, noise, tmp_path / "run", pose, stop_after=1), ALONE)
+    with pytest.raises(ValueError, match=r"in epoch 1, step 1, of the loss contrastive is (inf|nan); a lower"):
+        fit(Run(broken, noise, tmp_path / "broken", pose), ALONE)
+    assert not (tmp_path / "broken" / "last.pt").exists()
+
+
+def test_the_command_line(noise: Path, pose: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "run"
+    common = ["fit", "--data", str(noise), "--output", str(output), "--pose-cache", str(pose), "--device", "cpu"]
+    small = "--model.backbone test_resnet --model.weights none --height 64 --width 32 --identities 2 --images 3"
+    chosen = ["--dataset", "folder", "--preset", "ablation-5", *small.split(), "--epochs", "2"]
+    assert main([*common, *chosen, "--stop-after", "1"]) == 130
+    assert f"to go on: python -m training fit --data {noise} --output {output}" in capsys.readouterr().err
+    assert main([*common, *chosen]) == 1
+    assert "holds a run; --resume goes on with it" in capsys.readouterr().err
+    assert main([*common, "--resume", "--epochs", "9"]) == 1
+    assert "leave out --epochs" in capsys.readouterr().err
+    assert main([*common, "--resume"]) == 0
+    assert not load_checkpoint(output / "last.pt").config.loss.consistent
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "--dataset is missing; allowed: "),
+        (["--resume"], "has no last.pt to resume from"),
+        (["--dataset", "folder", "--epochs", "few"], "--epochs is 'few'; allowed: int"),
+        (["--dataset", "folder", "--identities", "9"], "a batch needs 9 identities; the data set has 4"),
+    ],
+)
+def test_bad_input_ends_in_one_line(
+    noise: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    assert main(["fit", "--data", str(noise), "--output", str(tmp_path / "run"), *options]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_cache_of_other_images_is_refused(noise: Path, pose: Path, config: TrainConfig, tmp_path: Path) -> None:
+    other = tmp_path / "data"
+    for file in noise.rglob("*.png"):
+        copy = other / file.relative_to(noise)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(file.read_bytes() + b" ")
+    with pytest.raises(ValueError, match="other images"):
+        fit(Run(config, other, tmp_path / "run", pose), ALONE)
