@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from pydantic import ValidationError
@@ -10,6 +11,8 @@ from pydantic_settings import CliApp, SettingsError
 from gallery_index.errors import GalleryError
 from service import key_commands
 from service.settings import Settings
+
+_SECRET = {"api_key"}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,12 +27,21 @@ def main(arguments: list[str] | None = None) -> int:
     except ValidationError as error:
         for fault in error.errors():
             name = ".".join(str(part) for part in fault["loc"])
-            print(f"error: {name or 'settings'}: {fault['msg']} (got {fault['input']!r})", file=sys.stderr)
+            given = "" if name in _SECRET else f" (got {fault['input']!r})"
+            print(f"error: {name or 'settings'}: {fault['msg']}{given}", file=sys.stderr)
     except (SettingsError, ValueError, OSError, GalleryError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error}{_remedy(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
     return 1
+
+
+def _remedy(error: Exception) -> str:
+    """What goes wrong most with a container's volume is its owner: say whose it must be."""
+    if not isinstance(error, PermissionError) and not isinstance(error.__cause__, PermissionError):
+        return ""
+    user = f"{os.getuid()}:{os.getgid()}"
+    return f"; this process is user {user}, and the directory must be its own: chown -R {user} DIRECTORY"
 
 
 if __name__ == "__main__":

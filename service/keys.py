@@ -49,6 +49,7 @@ class Principal:
 
 
 LOCAL = Principal("local", frozenset(SCOPES))
+MASTER = Principal("REID_API_KEY", frozenset(SCOPES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,13 @@ class KeyRecord:
 
 
 class KeyFile:
-    """The keys of one service. A change by the command line is seen by a running service with its next request."""
+    """The keys of one service. A change by the command line is seen by a running service with its next request.
 
-    def __init__(self, path: Path) -> None:
+    master: one more key, with every scope, that is in no file."""
+
+    def __init__(self, path: Path, *, master: str | None = None) -> None:
         self.path = path
+        self._master = _digest(master) if master else None
         self._stamp: tuple[int, int] | None = None
         self._records: dict[str, KeyRecord] = {}
 
@@ -88,6 +92,8 @@ class KeyFile:
 
     def authenticate(self, key: str) -> Principal | None:
         """Whose key this is; None where it is unknown, revoked or expired."""
+        if self._master and hmac.compare_digest(_digest(key), self._master):
+            return MASTER
         self._refresh()
         shape = _KEY.fullmatch(key)
         record = self._records.get(shape[1]) if shape else None

@@ -50,14 +50,14 @@ def key_file(settings: Settings) -> KeyFile | None:
         if not settings.loopback:
             log.warning("--no-auth on %s: everyone who reaches the port may read and erase galleries", settings.host)
         return None
-    keys = KeyFile(settings.keys)
-    if keys.records():
+    keys = KeyFile(settings.keys, master=settings.api_key.get_secret_value() if settings.api_key else None)
+    if settings.api_key or keys.records():
         return keys
     if settings.loopback:
         return None
     raise ValueError(
         f"others can reach {settings.host}, and {settings.keys} holds no API keys; "
-        "make one with `python -m service keys create NAME`, or say --no-auth"
+        "make one with `python -m service keys create NAME`, set REID_API_KEY, or say --no-auth"
     )
 
 

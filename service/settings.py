@@ -23,7 +23,6 @@ def _listed(value: object) -> object:
     return json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
 
 
-
 class Settings(BaseSettings):
     """Serve a re-identification model: embed crops of people, enrol them in galleries, search."""
 
@@ -55,6 +54,12 @@ class Settings(BaseSettings):
     )
 
     keys: Path = Field(Path("data/keys.json"), description="File of hashed API keys (python -m service keys create).")
+    api_key: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="One key that may do everything, beside those of the file. Set it as REID_API_KEY: everyone on the "
+        "machine can read a command line. At least 32 characters; `openssl rand -hex 32` makes one.",
+    )
     no_auth: bool = Field(
         False, description="Serve without API keys, on any address: everyone who reaches the port may do everything."
     )
