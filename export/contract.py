@@ -37,7 +37,7 @@ def model_id(
 
 
 def code_version() -> str:
-    """The installed version, and the commit where the code is run from a checkout, with `.dirty` where it was changed."""
+    """The installed version, and in a checkout its commit, with `.dirty` where it was changed."""
     try:
         release = version("pgfl-kd-reid")
     except PackageNotFoundError:

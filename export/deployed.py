@@ -40,9 +40,7 @@ class DeployedBranch(nn.Module):
         multiplier, offset = remaining_arithmetic(convention, spec)
         self.register_buffer("multiplier", torch.tensor(multiplier).view(1, 3, 1, 1))
         self.register_buffer("offset", torch.tensor(offset).view(1, 3, 1, 1))
-        self.arithmetic = (
-            max(abs(m - 1) for m in multiplier) > _NOTHING_LEFT or max(map(abs, offset)) > _NOTHING_LEFT
-        )
+        self.arithmetic = max(abs(m - 1) for m in multiplier) > _NOTHING_LEFT or max(map(abs, offset)) > _NOTHING_LEFT
         self.has_neck = neck is not None
         if neck is not None:
             scale, shift = folded(neck)
@@ -68,7 +66,9 @@ class DeployedBranch(nn.Module):
         feature: Tensor = self.main(images)  # (N, D)
         if self.has_neck:
             feature = feature * self.neck_scale + self.neck_shift
-        length = feature.norm(dim=1, keepdim=True).clamp_min(_SHORTEST)  # functional.normalize would add five nodes
+        length: Tensor = torch.linalg.vector_norm(feature, dim=1, keepdim=True).clamp_min(
+            _SHORTEST
+        )  # functional.normalize would add five nodes
         return feature / length
 
 

@@ -46,7 +46,7 @@ CONVENTIONS: dict[Flavour, Convention] = {
 
 
 def remaining_arithmetic(convention: Convention, spec: PreprocessSpec) -> tuple[Triple, Triple]:
-    """What the graph still has to do: (multiplier, offset) per RGB channel, from what arrives to what the backbone takes.
+    """(multiplier, offset) per RGB channel: what the graph still has to do before the backbone can take it.
 
     After a client that did all of it, the multipliers are 1 and the offsets 0, up to rounding.
     """
