@@ -59,7 +59,7 @@ class Trainer:
         self.average = start_average(self.model) if config.ema else None
         self.network: nn.Module = self.model
         if processes.world_size > 1:
-            self.network = DistributedDataParallel(self.model, broadcast_buffers=False)
+            self.network = DistributedDataParallel(self.model, forward_sync_buffers=False)
         self.loss = OverallLoss(config.loss, gather)
         self.optimiser = create_optimiser(self.model, config)
         self.taken = 0

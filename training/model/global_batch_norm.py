@@ -29,6 +29,7 @@ class GlobalBatchNorm(nn.Module):
             self.register_buffer(name, getattr(layer, name))
         self.drop: nn.Module = getattr(layer, "drop", nn.Identity())
         self.act: nn.Module = getattr(layer, "act", nn.Identity())
+        self.train(layer.training)
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, c) or (N, c, h, w) -> the same."""
