@@ -10,13 +10,14 @@ from gallery_index.errors import InvalidRequest
 from gallery_index.interface import Galleries
 
 
-def connect(url: str, *, durability: Durability = "full") -> Galleries:
+def connect(url: str, *, durability: Durability = "full", threads: int | None = None) -> Galleries:
     """The galleries behind a URL: `file:DATA_DIR` or `milvus://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`.
 
     durability: of `file:`, "full" (what was acknowledged survives a power cut) or "process" (a killed process).
+    threads: of `file:`, for one search; None takes one a core, which in a container is more than its quota may be.
     Raises InvalidRequest for another URL, DirectoryInUse, StorageFailed.
     """
     scheme, _, rest = url.partition(":")
     if scheme == "file" and rest and not rest.startswith("//"):
-        return EmbeddedGalleries(Path(rest), durability=durability)
+        return EmbeddedGalleries(Path(rest), durability=durability, threads=threads)
     raise InvalidRequest(f"gallery URL is {url!r}; allowed: file:DATA_DIR or milvus://HOST:PORT")

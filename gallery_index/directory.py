@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from uuid import uuid4
@@ -14,12 +15,15 @@ from filelock import FileLock, Timeout
 from gallery_index.audit import AuditLog
 from gallery_index.database import Durability
 from gallery_index.errors import DirectoryInUse, StorageFailed, UnknownGallery
+from gallery_index.files import sync_directory
 from gallery_index.gallery import EmbeddedGallery
 from gallery_index.store import FILE, Store
+from gallery_index.tuning import Tuning
 from gallery_index.types import Filter
 from gallery_index.validation import check_name, check_same_model
 from reid_contract import EmbeddingSpec
 
+DEFAULT = Tuning()
 LOCK = "lock"
 UNFINISHED = "."  # a folder that begins so is half created or half dropped
 
@@ -27,9 +31,10 @@ UNFINISHED = "."  # a folder that begins so is half created or half dropped
 class EmbeddedGalleries:
     """DATA_DIR/<gallery>/ for each, DATA_DIR/audit-<month>.jsonl for all. Implements interface.Galleries."""
 
-    def __init__(self, directory: Path, *, durability: Durability = "full") -> None:
+    def __init__(
+        self, directory: Path, *, durability: Durability = "full", threads: int | None = None, tuning: Tuning = DEFAULT
+    ) -> None:
         self._directory = directory
-        self._durability = durability
         self._opened: dict[str, EmbeddedGallery] = {}
         self._changing = Lock()
         self._lock = FileLock(directory / LOCK)
@@ -44,6 +49,8 @@ class EmbeddedGalleries:
         except OSError as error:
             raise StorageFailed(f"{directory} cannot be used: {error.strerror or error}") from error
         self._audit = AuditLog(directory)
+        threads = threads or len(os.sched_getaffinity(0))
+        self._make = partial(EmbeddedGallery, audit=self._audit, durability=durability, threads=threads, tuning=tuning)
 
     def names(self) -> list[str]:
         """In alphabetical order."""
@@ -96,7 +103,7 @@ class EmbeddedGalleries:
         if name not in self._opened:
             if name not in self.names():
                 raise UnknownGallery(f"there is no gallery {name!r}")
-            self._opened[name] = EmbeddedGallery(self._directory / name, name, self._audit, self._durability)
+            self._opened[name] = self._make(self._directory / name)
         check_same_model(name, self._opened[name].embedding, embedding)
         return self._opened[name]
 
@@ -119,12 +126,3 @@ class EmbeddedGalleries:
         """Removes what an interrupted create or drop has left."""
         for folder in self._directory.glob(f"{UNFINISHED}*-*"):
             shutil.rmtree(folder)
-
-
-def sync_directory(directory: Path) -> None:
-    """A rename survives a power cut only when its directory was synced too."""
-    fd = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -1,45 +1,119 @@
-"""Finds the nearest entries. Holds in memory which slots are in use; reads the embeddings through the page cache."""
+"""Finds the nearest entries, and chooses how. Holds in memory which slots are in use, and their codes.
+
+Few entries are allowed: an exact scan of those. Many: the coarse stage proposes, the embeddings decide. A small
+gallery, or a query for which the estimates are not good enough: an exact scan of all. The answers are the same.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from gallery_index.coarse import GROWTH, Coarse
 from gallery_index.scan import Hits, Mask, scan_mask, scan_slots
+from gallery_index.tuning import Tuning
+from gallery_index.twostage import two_stage
 from gallery_index.types import Embedding
 from gallery_index.vectors import Slots, VectorFile
 
-GATHER_SHARE = 0.25  # of the entries: below it, copying the allowed rows together is faster than reading all
+_CENTRE_SAMPLE = 4_096
 
 
 class Engine:
     """Changed only under the gallery's exclusive lock, searched under its shared lock."""
 
-    def __init__(self, vectors: VectorFile, used: Slots) -> None:
+    def __init__(self, vectors: VectorFile, used: Slots, threads: int, tuning: Tuning) -> None:
         self._vectors = vectors
-        self._used: Mask = np.zeros(vectors.capacity, bool)
+        self._tuning = tuning
+        self._threads = threads
+        self._used: Mask = np.zeros(_rounded(vectors.capacity), bool)
         self._used[used] = True
-        self._entries = len(used)
+        self.entries = len(used)
+        self.coarse: Coarse | None = None
 
     @property
     def used(self) -> Mask:
-        """(capacity,) which slots hold an entry."""
+        """(capacity or more,) which slots hold an entry."""
         return self._used
 
-    def apply(self, *, removed: list[int], added: list[int]) -> None:
-        """What a committed write has changed."""
-        if (missing := self._vectors.capacity - len(self._used)) > 0:
+    def apply(self, *, removed: list[int], added: list[int], rows: Embedding) -> None:
+        """What a committed write has changed. rows[i] is now in slot added[i]."""
+        if (missing := _rounded(self._vectors.capacity) - len(self._used)) > 0:
             self._used = np.concatenate([self._used, np.zeros(missing, bool)])
         self._used[removed] = False
         self._used[added] = True
-        self._entries += len(added) - len(removed)
+        self.entries += len(added) - len(removed)
+        if self.coarse is not None:
+            self.coarse.wipe(np.asarray(removed, np.int64))
+            self.coarse.put(np.asarray(added, np.int64), rows, self._centre)
+        elif self.entries >= self._tuning.coarse_from:
+            self.encode()
+
+    def encode(self) -> None:
+        """Builds the coarse stage from the embeddings."""
+        coarse = Coarse(self._vectors.dim, self._threads)
+        used = np.flatnonzero(self._used)
+        for begin in range(0, len(used), GROWTH):
+            slots = used[begin : begin + GROWTH]
+            coarse.put(slots, self._vectors.rows[slots], self._centre)
+        self._adopt(coarse)
+
+    def restore(self, load: Callable[[Coarse], Slots]) -> None:
+        """Takes a coarse stage that was stored. load: fills it and says which slots were written since."""
+        coarse = Coarse(self._vectors.dim, self._threads)
+        stale = np.zeros(len(self._used), bool)
+        stale[load(coarse)] = True
+        stale[coarse.slots() :] = True
+        coarse.wipe(np.flatnonzero(~self._used[: coarse.slots()]))
+        slots = np.flatnonzero(stale & self._used)
+        for begin in range(0, len(slots), GROWTH):
+            part = slots[begin : begin + GROWTH]
+            coarse.put(part, self._vectors.rows[part], self._centre)
+        self._adopt(coarse)
 
     def nearest(self, queries: Embedding, count: int, allowed: Slots | None) -> list[Hits]:
         """The exact best `count` of each query. queries (Q, D); allowed: None for all, else slots that are in use."""
         rows = self._vectors.rows
-        if allowed is None:
-            return scan_mask(rows[: len(self._used)], queries, count, self._used)
-        if len(allowed) < GATHER_SHARE * self._entries:
+        mask, many = self._used, self.entries
+        if allowed is not None:
+            many = len(allowed)
+            if many <= max(self._tuning.scan_below, self._tuning.scan_share * self.entries):
+                return scan_slots(rows, queries, count, allowed)
+            mask = np.zeros(len(self._used), bool)
+            mask[allowed] = True
+        answers: list[Hits | None] = [None] * len(queries)
+        if self.coarse is not None:
+            limit = int(self._tuning.two_stage_share * many)
+            answers = two_stage(
+                self.coarse, rows, queries, min(count, many), mask, share=many / self.entries, limit=limit
+            )
+        unsure = [i for i, hits in enumerate(answers) if hits is None]
+        if unsure:
+            for i, hits in zip(unsure, self._scan(rows, queries[unsure], count, mask, allowed), strict=True):
+                answers[i] = hits
+        return [hits for hits in answers if hits is not None]
+
+    def close(self) -> None:
+        """Ends its threads."""
+        if self.coarse is not None:
+            self.coarse.close()
+
+    def _scan(self, rows: Embedding, queries: Embedding, count: int, mask: Mask, allowed: Slots | None) -> list[Hits]:
+        if allowed is not None and len(allowed) < self._tuning.gather_share * self.entries:
             return scan_slots(rows, queries, count, allowed)
-        mask = np.zeros(len(self._used), bool)
-        mask[allowed] = True
-        return scan_mask(rows[: len(mask)], queries, count, mask)
+        return scan_mask(rows, queries, count, mask[: len(rows)])
+
+    def _adopt(self, coarse: Coarse) -> None:
+        self.close()
+        self.coarse = coarse
+
+    def _centre(self) -> Embedding:
+        used = np.flatnonzero(self._used)
+        sample = used[:: max(1, len(used) // _CENTRE_SAMPLE)]
+        return np.asarray(self._vectors.rows[sample].mean(axis=0), np.float32)
+
+
+def _rounded(slots: int) -> int:
+    """The coarse stage grows in steps too; it may propose any slot up to here."""
+    return -(-slots // GROWTH) * GROWTH

@@ -13,6 +13,7 @@ from gallery_index.interface import EVERYTHING
 from gallery_index.scan import Hits
 from gallery_index.search import Request, find
 from gallery_index.storage import Storage
+from gallery_index.tuning import Tuning
 from gallery_index.types import Embedding, Entry, Filter, Fusion, GalleryInfo, Match, Page, Sighting
 from gallery_index.validation import (
     MAX_PAGE,
@@ -30,10 +31,12 @@ MAX_RETENTION_DAYS = 36_500
 class EmbeddedGallery:
     """One gallery in a directory of its own. Implements interface.Gallery."""
 
-    def __init__(self, directory: Path, name: str, audit: AuditLog, durability: Durability) -> None:
-        self._name = name
+    def __init__(
+        self, directory: Path, audit: AuditLog, *, durability: Durability, threads: int, tuning: Tuning
+    ) -> None:
+        self._name = directory.name
         self._audit = audit
-        self._storage = Storage(directory, durability)
+        self._storage = Storage(directory, durability, threads, tuning)
         self._store = self._storage.store
         self._embedding = self._store.embedding()
 

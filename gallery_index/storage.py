@@ -10,23 +10,26 @@ from __future__ import annotations
 import heapq
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
 
+from gallery_index import snapshot
+from gallery_index.coarse import Coarse, Shard
 from gallery_index.database import Durability
 from gallery_index.engine import Engine
 from gallery_index.errors import StorageFailed, UnknownGallery
 from gallery_index.interface import EVERYTHING
 from gallery_index.locks import SharedLock
 from gallery_index.store import FILE, Store
+from gallery_index.tuning import Tuning
 from gallery_index.types import Embedding, Entry, Filter
-from gallery_index.vectors import VectorFile
+from gallery_index.vectors import Slots, VectorFile
 
 VECTORS = "vectors.f32"
-LOG_LIMIT = 16 * 2**20  # bytes of write-ahead log after which it is moved into the file
 
 _log = logging.getLogger(__name__)
 
@@ -34,21 +37,28 @@ _log = logging.getLogger(__name__)
 class Storage:
     """Writes are one at a time; reads go on meanwhile, within `reading()`."""
 
-    def __init__(self, directory: Path, durability: Durability) -> None:
+    def __init__(self, directory: Path, durability: Durability, threads: int, tuning: Tuning) -> None:
         self._directory = directory
+        self._tuning = tuning
         self._durable = durability == "full"
         self._writing = Lock()
         self._lock = SharedLock()
         self._closed = False
+        self._changes = 0
+        self._snapshotting = Lock()
+        self._background = ThreadPoolExecutor(1, "gallery-snapshot")
+        self._pending: Future[None] | None = None
         self.store = Store(directory / FILE, durability)
         with self._failures():
             self.vectors = VectorFile(directory / VECTORS, self.store.embedding().dim)
+            (directory / f"{snapshot.FILE}.tmp").unlink(missing_ok=True)
             used = self.store.slots(EVERYTHING)
             self._next = int(used.max(initial=-1)) + 1
             self.vectors.require(self._next)
-            self.engine = Engine(self.vectors, used)
+            self.engine = Engine(self.vectors, used, threads, tuning)
             if left := self.vectors.wipe_unused(self.engine.used):
                 _log.warning("%s: wiped %d embeddings of writes that were interrupted", directory, left)
+            self._restore()
         self._free: list[int] = np.flatnonzero(~self.engine.used[: self._next]).tolist()
 
     @contextmanager
@@ -68,7 +78,7 @@ class Storage:
                     replaced = self.store.slots_of([entry.id for entry in entries])
                     self.store.remove(replaced)
                     self.store.insert(entries, slots, checksums, self.store.next_seq())
-                    self._commit(removed=replaced, added=slots)
+                    self._commit(removed=replaced, added=slots, rows=rows)
             except BaseException:
                 self._give_back(slots)
                 raise
@@ -88,6 +98,7 @@ class Storage:
             self.store.db.vacuum()
             with self._lock.exclusive():
                 self.store.db.empty_log()
+            self._snapshot()
             return count
 
     def set_retention(self, days: int | None) -> None:
@@ -98,9 +109,15 @@ class Storage:
 
     def close(self) -> None:
         """Waits for whoever reads or writes."""
-        with self._writing, self._lock.exclusive():
-            if not self._closed:
+        with self._writing:
+            if self._closed:
+                return
+            self._background.shutdown()
+            if self._changes:
+                self._snapshot_or_warn()
+            with self._lock.exclusive():
                 self._closed = True
+                self.engine.close()
                 self.vectors.close()
                 self.store.db.close()
 
@@ -109,20 +126,29 @@ class Storage:
         with self._writing, self._failures():
             self._check_open()
             yield
-            if self.store.db.log_bytes() > LOG_LIMIT:
-                self.vectors.sync()  # what SQLite's file says must not be ahead of the embeddings on the disk
-                self.store.db.checkpoint()
+            self._tidy_up()
 
-    def _commit(self, *, removed: list[int], added: list[int]) -> None:
+    def _tidy_up(self) -> None:
+        """What a write leaves to do now and then."""
+        if self.store.db.log_bytes() > self._tuning.log_bytes:
+            self.vectors.sync()  # what SQLite's file says must not be ahead of the embeddings on the disk
+            self.store.db.checkpoint()
+        due = max(self._tuning.snapshot_after, self._tuning.snapshot_share * self.engine.entries)
+        if self._changes >= due and (self._pending is None or self._pending.done()):
+            self._changes = 0
+            self._pending = self._background.submit(self._snapshot_or_warn)
+
+    def _commit(self, *, removed: list[int], added: list[int], rows: Embedding) -> None:
         with self._lock.exclusive():
             self.store.db.commit()
-            self.engine.apply(removed=removed, added=added)
+            self.engine.apply(removed=removed, added=added, rows=rows)
+        self._changes += len(removed) + len(added)
 
     def _remove(self, slots: list[int]) -> int:
         with self.store.db.transaction():
             self.store.remove(slots)
             self.store.next_seq()
-            self._commit(removed=slots, added=[])
+            self._commit(removed=slots, added=[], rows=np.empty((0, self.vectors.dim), np.float32))
         self._give_back(slots)
         return len(slots)
 
@@ -137,6 +163,45 @@ class Storage:
         self.vectors.wipe(slots)
         for slot in slots:
             heapq.heappush(self._free, slot)
+
+    def _restore(self) -> None:
+        """The coarse stage from its snapshot, or from the embeddings."""
+        path = self._directory / snapshot.FILE
+        if self.engine.entries < self._tuning.coarse_from:
+            path.unlink(missing_ok=True)
+            return
+        try:
+            self.engine.restore(self._load)
+        except snapshot.Unusable as reason:
+            _log.warning("%s: %s; encoding %d entries anew", self._directory, reason, self.engine.entries)
+            self.engine.encode()
+
+    def _load(self, coarse: Coarse) -> Slots:
+        path = self._directory / snapshot.FILE
+        return self.store.changed_since(snapshot.load(path, self.store.embedding(), coarse, self.store.seq()))
+
+    def _snapshot_or_warn(self) -> None:
+        try:
+            self._snapshot()
+        except OSError as error:
+            _log.warning("%s: no snapshot was written (%s); opening will take longer", self._directory, error)
+
+    def _snapshot(self) -> None:
+        """Copies shard by shard, so that writers wait for one copy at most; see snapshot.py why that is right."""
+        path = self._directory / snapshot.FILE
+        with self._snapshotting:
+            with self._lock.shared():
+                coarse, seq = self.engine.coarse, self.store.seq()
+                shards = [(shard, shard.slots) for shard in coarse.shards] if coarse else []
+            if not shards:
+                path.unlink(missing_ok=True)
+                return
+            parts = (self._copied(shard, slots) for shard, slots in shards)
+            snapshot.save(path, self.store.embedding(), seq, [slots for _, slots in shards], parts)
+
+    def _copied(self, shard: Shard, slots: int) -> bytes:
+        with self._lock.shared():
+            return snapshot.shard_bytes(shard, slots)
 
     def _check_open(self) -> None:
         if self._closed:

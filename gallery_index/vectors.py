@@ -41,6 +41,11 @@ class VectorFile:
         return len(self._rows)
 
     @property
+    def dim(self) -> int:
+        """Width of a row."""
+        return self._dim
+
+    @property
     def rows(self) -> Embedding:
         """(capacity, dim) float32, read-only, in the page cache. Take it anew for each search."""
         return self._rows

@@ -1,0 +1,153 @@
+"""The coarse stage: one bit per dimension of every embedding, scanned with SIMD (RaBitQ FastScan).
+
+RaBitQ (Gao and Long, SIGMOD 2024, arXiv:2405.12497) estimates inner products from the signs of (vector - centre).
+Position in the index = slot in the vector file. faiss has no update in place; its code packer does: a slot that is
+used again gets a new code, a slot that is free has a code of zeros. So nothing piles up and nothing has to be rebuilt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery_index.scan import Scores
+from gallery_index.types import Embedding
+from gallery_index.vectors import Slots
+
+SHARD = 65_536  # slots; one query uses several cores only over several shards
+Proposed = tuple[Slots, Scores]  # (Q, M) each
+BLOCK = 32  # codes are interleaved in blocks of so many
+GROWTH = 1_024  # a shard grows by so many slots; what is not filled yet is scanned in vain
+
+
+class Coarse:
+    """Codes of the slots 0, 1, 2…; shards of SHARD slots each. Changes need exclusion, searches do not."""
+
+    def __init__(self, dim: int, threads: int) -> None:
+        self._dim = dim
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, "gallery-scan", lambda: faiss.omp_set_num_threads(1))
+        self.shards: list[Shard] = []
+
+    def put(self, slots: Slots, rows: Embedding, centre: Callable[[], Embedding]) -> None:
+        """Encodes rows[i] at slots[i]. centre: gives (D,) near the gallery's mean, for a shard that begins now."""
+        if len(slots):
+            self._begin(int(slots.max()) // SHARD + 1, centre)
+        for shard, chosen in self._by_shard(slots):
+            shard.put(slots[chosen] % SHARD, rows[chosen])
+
+    def wipe(self, slots: Slots) -> None:
+        """Zeroes codes; slots that have none are no error."""
+        for shard, chosen in self._by_shard(slots):
+            shard.wipe(slots[chosen] % SHARD)
+
+    def search(self, queries: Embedding, count: int) -> Proposed:
+        """Slots (Q, M) and estimated cosines (Q, M), M <= count, the best of each query first; some may be free."""
+        if len(queries) == 1 and self._threads > 1:
+            found: list[Proposed] = list(self._pool.map(lambda shard: shard.search(queries, count), self.shards))
+        else:  # faiss spreads the queries of a batch over the cores
+            found = [shard.search(queries, count) for shard in self.shards]
+        if len(found) == 1:
+            return found[0]
+        slots = np.concatenate([slots + i * SHARD for i, (slots, _) in enumerate(found)], axis=1)
+        scores = np.concatenate([scores for _, scores in found], axis=1)
+        if scores.shape[1] > count:
+            chosen = np.argpartition(scores, -count, axis=1)[:, -count:]
+            slots, scores = np.take_along_axis(slots, chosen, 1), np.take_along_axis(scores, chosen, 1)
+        order = np.argsort(-scores, axis=1)
+        return np.asarray(np.take_along_axis(slots, order, 1)), np.asarray(np.take_along_axis(scores, order, 1))
+
+    def slots(self) -> int:
+        """So many can be proposed."""
+        return SHARD * (len(self.shards) - 1) + self.shards[-1].slots if self.shards else 0
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._pool.shutdown()
+
+    def _begin(self, shards: int, centre: Callable[[], Embedding]) -> None:
+        while len(self.shards) < shards:
+            self.shards.append(Shard(self._dim, centre()))
+
+    def _by_shard(self, slots: Slots) -> Iterator[tuple[Shard, NDArray[np.bool_]]]:
+        for i in np.unique(slots // SHARD).tolist():
+            if i < len(self.shards):
+                yield self.shards[i], slots // SHARD == i
+
+
+def block_bytes(dim: int) -> int:
+    """Bytes of BLOCK codes."""
+    index: Any = faiss.IndexRaBitQFastScan(dim, faiss.METRIC_INNER_PRODUCT)
+    return int(index.get_CodePacker().block_size)
+
+
+class Shard:
+    """Up to SHARD codes around one centre."""
+
+    def __init__(self, dim: int, centre: Embedding, codes: NDArray[np.uint8] | None = None) -> None:
+        """codes: as `codes` gave them; their length must be a whole number of blocks."""
+        self.centre = centre
+        self._dim = dim
+        self._index = self._empty_index()
+        self._packer = self._index.get_CodePacker()
+        if codes is not None:
+            self._resize(codes.size // self._packer.block_size * BLOCK)
+            self.codes[:] = codes.reshape(-1, self._packer.block_size)
+
+    @property
+    def slots(self) -> int:
+        """So many have codes; a multiple of BLOCK."""
+        return int(self._index.ntotal)
+
+    @property
+    def codes(self) -> NDArray[np.uint8]:
+        """(blocks, bytes of a block), the memory itself."""
+        size = self._index.codes.size()
+        if size == 0:
+            return np.empty((0, self._packer.block_size), np.uint8)
+        memory: NDArray[np.uint8] = faiss.rev_swig_ptr(self._index.codes.data(), size)
+        return memory.reshape(-1, self._packer.block_size)
+
+    def put(self, positions: Slots, rows: Embedding) -> None:
+        """Encodes rows[i] at positions[i]."""
+        if (needed := int(positions.max()) + 1) > self._index.ntotal:
+            self._resize(min(SHARD, -(-needed // GROWTH) * GROWTH))
+        encoder = self._empty_index()
+        encoder.add(rows)
+        fresh = faiss.rev_swig_ptr(encoder.codes.data(), encoder.codes.size()).reshape(-1, self._packer.block_size)
+        codes, begin = self.codes, 0
+        if positions[0] % BLOCK == 0 and np.array_equal(positions, np.arange(positions[0], positions[0] + len(rows))):
+            blocks, at = len(rows) // BLOCK, int(positions[0]) // BLOCK
+            codes[at : at + blocks] = fresh[:blocks]
+            begin = blocks * BLOCK
+        for i, position in enumerate(positions[begin:].tolist(), begin):
+            self._packer.pack_1(self._packer.unpack_1(fresh, i), position, codes)
+
+    def wipe(self, positions: Slots) -> None:
+        """Zeroes codes."""
+        codes, zero = self.codes, np.zeros(self._packer.code_size, np.uint8)
+        for position in positions[positions < self._index.ntotal].tolist():
+            self._packer.pack_1(zero, position, codes)
+
+    def search(self, queries: Embedding, count: int) -> Proposed:
+        """Positions and estimated cosines, (Q, M) each, M <= count."""
+        scores, positions = self._index.search(queries, min(count, self._index.ntotal))
+        return positions, scores
+
+    def _resize(self, slots: int) -> None:
+        held = self._index.codes.size()
+        self._index.codes.resize(slots // BLOCK * self._packer.block_size)
+        self._index.ntotal = slots
+        self._index.ntotal2 = slots
+        self.codes.reshape(-1)[held:] = 0
+
+    def _empty_index(self) -> Any:
+        index: Any = faiss.IndexRaBitQFastScan(self._dim, faiss.METRIC_INNER_PRODUCT)
+        faiss.copy_array_to_vector(self.centre, index.center)
+        index.is_trained = True
+        return index
