@@ -26,10 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     inspecting = arguments[:1] == ["inspect"]
     parsed = _inspect_parser().parse_args(arguments[1:]) if inspecting else _export_parser().parse_args(arguments)
+    module = "export.inspection" if inspecting else "export.command"
     try:
-        importlib.import_module("export.inspection" if inspecting else "export.command").run(
-            parsed
-        )  # torch: not for --help
+        importlib.import_module(module).run(parsed)  # here, so that --help does not wait for torch
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -18,7 +18,8 @@ def as_client_sends(flavour: Flavour, pixels: Pixels) -> NDArray[np.uint8] | NDA
     values: NDArray[np.float32] = pixels.astype(np.float32)
     if flavour == "boxmot":  # BoxMOT 25: /255, then ImageNet's mean and std
         scaled = values / np.float32(255)
-        values = (scaled - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
+        mean, std = (np.array(statistic, dtype=np.float32) for statistic in (IMAGENET_MEAN, IMAGENET_STD))
+        values = (scaled - mean) / std
     elif flavour == "ultralytics":  # Ultralytics 8.4: /255 only
         values = values / np.float32(255)
     else:  # nvtracker: netScaleFactor · (pixel − offset), with its defaults 1 and 0

@@ -28,6 +28,7 @@ def to_half(proto: onnx.ModelProto) -> onnx.ModelProto:
         warnings.simplefilter("ignore")  # numbers below 6e-8 become that: no embedding notices
         half = convert_float_to_float16(copy, keep_io_types=True, node_block_list=around)
     OnnxModel(half).topological_sort()  # the converter appends its casts at the end
+    del half.graph.value_info[:]  # and keeps the types that were
     onnx.checker.check_model(half, full_check=True)
     assert isinstance(half, onnx.ModelProto)
     return half
