@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench clean lock image test-image test-built-image
 
 # Everything: training, export, service, tools.
 .venv/.ready: pyproject.toml constraints.txt
@@ -29,6 +29,20 @@ lint: .venv/.ready
 
 bench: .venv/.ready
 	.venv/bin/python -m benchmarks
+
+# The exact packages of every image, out of pyproject.toml and constraints.txt; needs a package index.
+lock: .venv/.ready
+	.venv/bin/python docker/lock.py
+
+# The service's image, and its tests; both need a container engine. IMAGE_FLAGS are for `docker build`.
+IMAGE ?= pgfl-kd-reid
+image:
+	DOCKER_BUILDKIT=1 docker build $(IMAGE_FLAGS) -f docker/Dockerfile -t $(IMAGE) .
+
+test-image: image test-built-image
+
+test-built-image: .venv/.ready
+	REID_TEST_IMAGE=$(IMAGE) .venv/bin/python -m pytest tests/docker
 
 clean:
 	rm -rf .venv .venv-service .cache

@@ -17,7 +17,7 @@ RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf \
 RUN site=$(echo /opt/venv/lib/python3*/site-packages) \
  && find "$site" -type d -name tests -prune -exec rm -r {} +
 
-# The sources, compiled: the root file system is read-only when they run.
+# The sources, compiled, because the root file system is read-only when they run, and their version for /model.
 FROM ${BASE_IMAGE} AS sources
 WORKDIR /app
 COPY LICENSE NOTICE ./
@@ -25,6 +25,11 @@ COPY reid_contract reid_contract
 COPY gallery_index gallery_index
 COPY service service
 RUN python -m compileall -q -j 0 .
+COPY pyproject.toml /tmp/
+RUN version=$(sed -n 's/^version = "\(.*\)"/\1/p' /tmp/pyproject.toml) \
+ && mkdir "pgfl_kd_reid-$version.dist-info" \
+ && printf 'Metadata-Version: 2.1\nName: pgfl-kd-reid\nVersion: %s\n' "$version" \
+    > "pgfl_kd_reid-$version.dist-info/METADATA"
 
 FROM ${BASE_IMAGE}
 LABEL org.opencontainers.image.title="PGFL-KD re-identification service, GPU" \
