@@ -12,7 +12,7 @@ from training.data.altered.writer import Altered, WrapProgress, write_altered
 from training.data.crops import read_crop
 from training.data.records import Dataset, DatasetError, Record
 
-_ATTEMPTS = 40  # an object that stands half outside covers less than intended; another is tried
+_ATTEMPTS = 10  # an object that stands half outside covers less than intended; another is tried
 
 
 def make_occluded(
