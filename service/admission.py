@@ -24,8 +24,7 @@ class Admission:
         self.closed = False
         self._left: deque[tuple[float, int]] = deque(maxlen=_REMEMBERED)
 
-    @contextmanager
-    def admit(self, crops: int) -> Iterator[None]:
+    def check(self, crops: int) -> None:
         """Raises Overloaded if not all `crops` fit, ShuttingDown after `close`."""
         if self.closed:
             raise ShuttingDown("the service is stopping")
@@ -34,6 +33,11 @@ class Admission:
                 f"{self.inside} of {self.capacity} places for crops are taken; {crops} more do not fit",
                 self._expected_wait(),
             )
+
+    @contextmanager
+    def admit(self, crops: int) -> Iterator[None]:
+        """Keeps places for `crops` until the block ends. Raises as `check` does."""
+        self.check(crops)
         self.inside += crops
         try:
             yield

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
@@ -17,7 +17,7 @@ from gallery_index import errors as gallery_errors
 from gallery_index.interface import Galleries, Gallery
 from reid_contract import EmbeddingSpec
 from service.admission import Admission
-from service.bodies import BodyReader
+from service.bodies import Body, BodyReader
 from service.encoder import Encoder
 from service.errors import BadRequest, ClientGone, Forbidden
 from service.health import Health
@@ -68,6 +68,11 @@ class Services:
             with suppress(gallery_errors.GalleryError):
                 sizes[name] = self.galleries.open(name).count()
         return sizes
+
+    def receive(self, request: Request) -> AbstractContextManager[Body]:
+        """A body to read. Raises Overloaded while the house is full: then not even the body is worth reading."""
+        self.admission.check(1)
+        return self.bodies.hold(request)
 
     async def in_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Runs what blocks (disk, index) in the gallery's threads."""

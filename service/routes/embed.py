@@ -30,7 +30,7 @@ async def embed(
     on_error: Annotated[OnError, Query(description="'fail' the request, or 'skip' the bad crop.")] = "fail",
 ) -> Response:
     """Embeds crops. `Accept: application/octet-stream` answers raw little-endian float32 rows."""
-    with svc.bodies.hold(request) as reading:
+    with svc.receive(request) as reading:
         body = await reading.read()
         if media_type(request) == JSON:
             wish = json_of(body, EmbedBody)

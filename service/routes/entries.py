@@ -50,7 +50,7 @@ async def enrol(
 ) -> Response:
     """Stores entries; an id that is there already is replaced. The answer comes when they are durable."""
     target = await svc.in_thread(svc.gallery, gallery, principal)
-    with svc.bodies.hold(request) as reading:
+    with svc.receive(request) as reading:
         wish = enrolment.many(request, await reading.read(), on_error, svc)
         created, stored, embedded = await _store(request, wish, target, svc, principal)
     return json_answer(
@@ -70,7 +70,7 @@ async def enrol(
 async def put(request: Request, gallery: GalleryName, entry_id: IdInPath, svc: Svc, principal: MayEnrol) -> Response:
     """Stores one entry, as JSON or as a raw image with its fields as query parameters."""
     target = await svc.in_thread(svc.gallery, gallery, principal)
-    with svc.bodies.hold(request) as reading:
+    with svc.receive(request) as reading:
         wish = enrolment.one(request, entry_id, await reading.read(), svc)
         created, stored, _ = await _store(request, wish, target, svc, principal)
     content = {"gallery": target.name, "enrolled": stored, "created": created, "errors": []}

@@ -51,7 +51,7 @@ class _Question:
 )
 async def search(request: Request, svc: Svc, principal: MaySearch, query: Annotated[SearchQuery, Query()]) -> Response:
     """Searches a gallery. Options are query parameters, or with a JSON body fields of its object."""
-    with svc.bodies.hold(request) as reading:
+    with svc.receive(request) as reading:
         question = _question(request, await reading.read(), query, svc)
         if question.options.k > svc.settings.max_k:
             raise BadRequest(f"k is {question.options.k}; allowed: 1 to {svc.settings.max_k}")

@@ -78,7 +78,7 @@ async def model_ready(svc: Svc, _: AnyKey) -> Response:
 )
 async def infer(request: Request, svc: Svc, _: MayEmbed) -> Response:
     """Embeds images that have the model's size already (reid_contract.preprocess makes it)."""
-    with svc.bodies.hold(request) as reading:
+    with svc.receive(request) as reading:
         wish = openinference.read(await reading.read(), request.headers.get(LENGTH_HEADER), svc.encoder.preprocess)
         if len(wish.images) > svc.settings.max_crops:
             raise BodyTooLarge(f"{len(wish.images)} images in one request; allowed: {svc.settings.max_crops}")
