@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         command.add_argument("files", nargs="+", type=Path, metavar="FILES", help="crops, or folders of crops")
         command.add_argument("--url", default=os.environ.get("REID_URL", DEFAULT_URL), help=f"default: {DEFAULT_URL}")
-        command.add_argument("--key", default=os.environ.get("REID_KEY"), help="API key (default: $REID_KEY)")
+        command.add_argument("--key", default=os.environ.get("REID_API_KEY"), help="API key (default: $REID_API_KEY)")
         if run is not embed:
             command.add_argument("--gallery", default="default", help="name of the gallery (default: default)")
     _add_options(commands.choices)
