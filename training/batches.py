@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.config import TrainConfig
@@ -38,14 +38,15 @@ class Batch(NamedTuple):
 class Batches:
     """The batches of a run. All randomness is drawn from (seed, epoch, batch, rank): a resumed run sees the same ones.
 
-    crops: on the device that trains. pose: heat maps of the same crops; None for the Baseline, or where the estimator
-    runs online.
+    crops: on the device that trains. pose: heat maps of the same crops, moved with them. estimator: looks at
+    what augmentation left of them instead. Neither: the Baseline.
     """
 
     config: TrainConfig
     crops: PackedCrops
-    pose: PoseCache | None
     sampler: PKSampler
+    pose: PoseCache | None = None
+    estimator: nn.Module | None = None
     rank: int = 0
     world_size: int = 1
 
@@ -67,9 +68,10 @@ class Batches:
         chosen = torch.tensor(indices, device=self.crops.images.device)
         images = resize(self.crops.images[chosen], size)
         heatmaps = None if self.pose is None else self.pose.read(indices).to(images.device)
-        pixels, heatmaps = augment(
-            images, heatmaps, scaled(self.config.augment, size[0] / self.config.height), generator
-        )
+        augmentation = scaled(self.config.augment, size[0] / self.config.height)
+        pixels, heatmaps = augment(images, heatmaps, augmentation, generator)
+        if self.estimator is not None:
+            heatmaps = self.estimator(pixels.mul(255).round_().to(torch.uint8))
         return Batch(standardise(pixels, self.config), heatmaps, self.crops.person_ids[chosen])
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from reid_contract import PreprocessSpec
 from training.data.augment import AugmentConfig
+from training.pose.estimators import EstimatorName
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,11 @@ class TrainConfig:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 autocast on a GPU, fp32 on the CPU"""
     pose: Literal["cache", "online"] = "cache"
-    """heat maps from `pose-cache`, moved with the augmentation, or a frozen estimator run on the augmented crop"""
+    """heat maps made once and moved with the augmentation, or a frozen estimator run on every augmented crop"""
+    estimator: EstimatorName = "movenet"
+    """of key points, for `online`, and for a cache that the run has to make itself"""
+    estimator_weights: str = ""
+    """the estimator's checkpoint; needed for HRNet"""
     gradient_norms_every: int = 0
     """steps between measurements of how hard each loss term pulls on the trunk, for TensorBoard; 0 is off"""
     evaluate_every: int = 0

@@ -17,7 +17,7 @@ from training.distributed import Processes, any_of_us
 from training.evaluation.checkpoint_model import CheckpointModel
 from training.evaluation.evaluation import embed_dataset, evaluate
 from training.evaluation.metrics import to_json
-from training.heatmaps import open_heatmaps
+from training.heatmaps import estimator_of, open_heatmaps
 from training.interrupt import Interrupt, interruptible
 from training.report import Report
 from training.run_folder import RunFolder
@@ -71,8 +71,13 @@ def load_batches(config: TrainConfig, dataset: Dataset, pose_cache: Path, proces
     """Packs the training crops, opens or makes their heat maps, and sees that P×K batches can be drawn."""
     crops = PackedCrops.pack(dataset.train, config.spec, progress=processes.is_first)
     sampler = PKSampler(crops.person_ids, identities=config.identities, images=config.images, seed=config.seed)
-    pose = open_heatmaps(config, dataset.train, pose_cache, processes) if config.model.needs_pose else None
-    return Batches(config, crops.to(processes.device), pose, sampler, processes.rank, processes.world_size)
+    pose, estimator = None, None
+    if config.model.needs_pose and config.pose == "cache":
+        pose = open_heatmaps(config, dataset.train, pose_cache, processes)
+    elif config.model.needs_pose:
+        estimator = estimator_of(config).network.to(processes.device)
+    crops = crops.to(processes.device)
+    return Batches(config, crops, sampler, pose, estimator, rank=processes.rank, world_size=processes.world_size)
 
 
 def train_epoch(trainer: Trainer, batches: Batches, report: Report | None, interrupt: Interrupt) -> bool:

@@ -22,7 +22,7 @@ from training.data.records import Record
 from training.pose.groups import KEYPOINTS
 
 _VERSION = 1
-_HEATMAPS, _ABOUT = "heatmaps.u8", "cache.json"
+_HEATMAPS, ABOUT = "heatmaps.u8", "cache.json"
 
 
 class PoseCacheError(ValueError):
@@ -59,7 +59,7 @@ class PoseCache:
     @classmethod
     def open(cls, path: Path, records: Sequence[Record]) -> PoseCache:
         """A finished cache of exactly these records. Raises PoseCacheError."""
-        info = _read_info(path)
+        info = read_info(path)
         _check_images(path, info, records)
         if info.done < info.count:
             raise PoseCacheError(
@@ -74,8 +74,8 @@ class PoseCache:
         Raises PoseCacheError for a cache of something else, or where the disk is too small.
         """
         wanted = CacheInfo(fingerprint(records), estimator, *size, len(records))
-        if (path / _ABOUT).is_file():
-            info = _read_info(path)
+        if (path / ABOUT).is_file():
+            info = read_info(path)
             _check_images(path, info, records)
             if replace(info, done=0) != wanted:
                 raise PoseCacheError(
@@ -124,10 +124,11 @@ def _check_images(path: Path, info: CacheInfo, records: Sequence[Record]) -> Non
         )
 
 
-def _read_info(path: Path) -> CacheInfo:
-    file = path / _ABOUT
+def read_info(path: Path) -> CacheInfo:
+    """What a cache says of itself, finished or not. Raises PoseCacheError where there is none or it is damaged."""
+    file = path / ABOUT
     if not file.is_file():
-        raise PoseCacheError(f"{path} is not a pose cache (no {_ABOUT}); `python -m training pose-cache` makes one")
+        raise PoseCacheError(f"{path} is not a pose cache (no {ABOUT}); `python -m training pose-cache` makes one")
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
         if values["version"] != _VERSION:
@@ -144,9 +145,9 @@ def _read_info(path: Path) -> CacheInfo:
 
 def _write_info(path: Path, info: CacheInfo) -> None:
     """Replaces the file in one step, after what it promises is on disk."""
-    temporary = path / f"{_ABOUT}.new"
+    temporary = path / f"{ABOUT}.new"
     temporary.write_text(json.dumps(asdict(info), indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path / _ABOUT)
+    temporary.replace(path / ABOUT)
 
 
 def _allocate(path: Path, info: CacheInfo) -> None:
