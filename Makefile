@@ -1,5 +1,6 @@
 # `make demo` and `make test` are all a newcomer needs. Every target works on a fresh machine with Python and make.
 PYTHON ?= python3
+export ORT_DISABLE_TELEMETRY := 1
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test lint bench clean lock image test-image test-built-image
