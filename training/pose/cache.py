@@ -1,7 +1,7 @@
 """Heat maps of a whole data set on disk: an estimator runs once, training reads them by index.
 
-A folder of two files: `heatmaps.u8`, (N, 17, h, w) uint8 (0 to 255 stand for 0 to 1), memory-mapped, and `cache.json`,
-which says what they are of.
+A folder of three files: `heatmaps.u8`, (N, 17, h, w) uint8 (0 to 255 stand for 0 to 1), memory-mapped; `images.tsv`,
+the names and sizes in bytes of the images, in the same order; and `cache.json`, which says what made them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from training.data.records import Record
 from training.pose.groups import KEYPOINTS
 
 _VERSION = 1
-_HEATMAPS, ABOUT = "heatmaps.u8", "cache.json"
+_HEATMAPS, _IMAGES, ABOUT = "heatmaps.u8", "images.tsv", "cache.json"
 
 
 class PoseCacheError(ValueError):
@@ -46,26 +46,26 @@ class CacheInfo:
 class PoseCache:
     """Reads and, while it is being made, writes the heat maps of `records`; an image's index is its place there."""
 
-    def __init__(self, path: Path, info: CacheInfo, *, writable: bool = False) -> None:
-        """Use `open` or `create`."""
+    def __init__(self, path: Path, info: CacheInfo, rows: NDArray[np.int64], *, writable: bool = False) -> None:
+        """Use `open` or `create`. rows: where in the file the heat maps of each record are."""
         self.path = path
         self.info = info
+        self._rows = rows
         shape = (info.count, len(KEYPOINTS), info.height, info.width)
         self._heatmaps = np.memmap(path / _HEATMAPS, np.uint8, "r+" if writable else "r", shape=shape)
 
     def __len__(self) -> int:
-        return self.info.count
+        return len(self._rows)
 
     @classmethod
     def open(cls, path: Path, records: Sequence[Record]) -> PoseCache:
-        """A finished cache of exactly these records. Raises PoseCacheError."""
+        """A finished cache of these records, or of more, in any order. Raises PoseCacheError."""
         info = read_info(path)
-        _check_images(path, info, records)
         if info.done < info.count:
             raise PoseCacheError(
                 f"{path} has {info.done:,} of {info.count:,} images; the same `pose-cache` command finishes it"
             )
-        return cls(path, info)
+        return cls(path, info, _rows_of(path, info, records))
 
     @classmethod
     def create(cls, path: Path, records: Sequence[Record], estimator: str, size: tuple[int, int]) -> PoseCache:
@@ -76,20 +76,21 @@ class PoseCache:
         wanted = CacheInfo(fingerprint(records), estimator, *size, len(records))
         if (path / ABOUT).is_file():
             info = read_info(path)
-            _check_images(path, info, records)
+            _check_same_images(path, info, wanted)
             if replace(info, done=0) != wanted:
                 raise PoseCacheError(
                     f"{path} was begun with {info.estimator} at {info.height}×{info.width}, not {estimator} at "
                     f"{size[0]}×{size[1]}; choose another folder"
                 )
-            return cls(path, info, writable=True)
+            return cls(path, info, np.arange(info.count), writable=True)
         _allocate(path, wanted)
+        _write_images(path, records)
         _write_info(path, wanted)
-        return cls(path, wanted, writable=True)
+        return cls(path, wanted, np.arange(wanted.count), writable=True)
 
     def read(self, indices: Tensor | ArrayLike) -> Tensor:
         """(B,) indices -> (B, 17, h, w) float32 in [0, 1], on the CPU."""
-        chosen: NDArray[np.uint8] = self._heatmaps[np.asarray(indices, dtype=np.int64)]
+        chosen: NDArray[np.uint8] = self._heatmaps[self._rows[np.asarray(indices, dtype=np.int64)]]
         return torch.from_numpy(chosen).to(torch.float32).div_(255)
 
     def append(self, heatmaps: Tensor) -> None:
@@ -107,21 +108,52 @@ class PoseCache:
 def fingerprint(records: Sequence[Record]) -> str:
     """Of the images' names, sizes in bytes and order; where the data set lies does not matter."""
     digest = hashlib.sha256()
-    for record in records:
-        digest.update(f"{record.path.name}\0{record.path.stat().st_size}\n".encode())
+    for name, size in map(_image, records):
+        digest.update(f"{name}\0{size}\n".encode())
     return digest.hexdigest()[:32]
 
 
-def _check_images(path: Path, info: CacheInfo, records: Sequence[Record]) -> None:
-    if info.count != len(records):
+def _check_same_images(path: Path, info: CacheInfo, wanted: CacheInfo) -> None:
+    if (info.count, info.fingerprint) != (wanted.count, wanted.fingerprint):
         raise PoseCacheError(
-            f"{path} is of {info.count:,} images; these are {len(records):,}. Make one with `pose-cache`"
+            f"{path} is of {info.count:,} other images (fingerprint {info.fingerprint[:8]}…; these {wanted.count:,} "
+            f"have {wanted.fingerprint[:8]}…); choose another folder"
         )
-    if info.fingerprint != fingerprint(records):
-        raise PoseCacheError(
-            f"{path} is of other images: as many ({info.count:,}), but their names or sizes differ (fingerprint "
-            f"{info.fingerprint[:8]}…, these have {fingerprint(records)[:8]}…). Make one with `pose-cache`"
-        )
+
+
+def _rows_of(path: Path, info: CacheInfo, records: Sequence[Record]) -> NDArray[np.int64]:
+    """Each record's place in the cache, by name and size. Raises PoseCacheError naming the first that is not there."""
+    if info.count == len(records) and info.fingerprint == fingerprint(records):
+        return np.arange(info.count)
+    rows: dict[tuple[str, int], int] = {}
+    for row, image in enumerate(_read_images(path)):
+        if image in rows:
+            raise PoseCacheError(f"{path} has two images {image[0]!r} of the same size; it can only be used whole")
+        rows[image] = row
+    for record in records:
+        if _image(record) not in rows:
+            raise PoseCacheError(
+                f"{path} is of other images: {record.path} ({record.path.stat().st_size:,} bytes) is not among its "
+                f"{info.count:,}. Make a cache of these with `pose-cache`"
+            )
+    return np.array([rows[_image(record)] for record in records], dtype=np.int64)
+
+
+def _image(record: Record) -> tuple[str, int]:
+    return record.path.name, record.path.stat().st_size
+
+
+def _write_images(path: Path, records: Sequence[Record]) -> None:
+    lines = (f"{name}\t{size}\n" for name, size in map(_image, records))
+    (path / _IMAGES).write_text("".join(lines), encoding="utf-8")
+
+
+def _read_images(path: Path) -> list[tuple[str, int]]:
+    try:
+        lines = (path / _IMAGES).read_text(encoding="utf-8").splitlines()
+        return [(name, int(size)) for name, size in (line.rsplit("\t", 1) for line in lines)]
+    except (OSError, ValueError) as error:
+        raise PoseCacheError(f"{path / _IMAGES} is missing or damaged: {error}") from error
 
 
 def read_info(path: Path) -> CacheInfo:

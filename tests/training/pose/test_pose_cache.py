@@ -86,13 +86,32 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, records: list[Record]) -> No
 
 def test_a_cache_of_other_images_is_refused(tmp_path: Path, records: list[Record]) -> None:
     fill(create(tmp_path / "cache", records), records, Brightness())
-    with pytest.raises(PoseCacheError, match="of 7 images; these are 6"):
-        PoseCache.open(tmp_path / "cache", records[1:])
-    with pytest.raises(PoseCacheError, match="of other images"):
-        PoseCache.open(tmp_path / "cache", [*records[1:], records[0]])
+    with pytest.raises(PoseCacheError, match=r"is of 7 other images .* these 6 have"):
+        create(tmp_path / "cache", records[1:])
     records[2].path.write_bytes(records[2].path.read_bytes() + b"x")
-    with pytest.raises(PoseCacheError, match="of other images"):
+    with pytest.raises(PoseCacheError, match=r"of other images: .*1_c1_2\.png \([\d,]+ bytes\) is not among its 7"):
+        PoseCache.open(tmp_path / "cache", records)
+    with pytest.raises(PoseCacheError, match="is of 7 other images"):
         create(tmp_path / "cache", records)
+
+
+def test_some_of_the_images_in_another_order(tmp_path: Path, records: list[Record]) -> None:
+    fill(create(tmp_path / "cache", records), records, Brightness())
+    whole = PoseCache.open(tmp_path / "cache", records)
+    some = PoseCache.open(tmp_path / "cache", [records[5], records[1]])
+    assert len(some) == 2
+    assert torch.equal(some.read([0, 1]), whole.read([5, 1]))
+    (tmp_path / "cache" / "images.tsv").write_text("x")
+    with pytest.raises(PoseCacheError, match=r"images\.tsv is missing or damaged"):
+        PoseCache.open(tmp_path / "cache", records[:2])
+
+
+def test_two_images_of_one_name_and_size(tmp_path: Path, records: list[Record]) -> None:
+    twice = [records[0], records[1], records[0]]
+    fill(create(tmp_path / "cache", twice), twice, Brightness())
+    assert len(PoseCache.open(tmp_path / "cache", twice)) == 3
+    with pytest.raises(PoseCacheError, match=r"two images '1_c1_0\.png' of the same size"):
+        PoseCache.open(tmp_path / "cache", records[:1])
 
 
 def test_a_moved_data_set_keeps_its_cache(tmp_path: Path, records: list[Record]) -> None:
