@@ -15,6 +15,7 @@ Durability = Literal["full", "process"]
 Value = str | int | bytes | None
 
 _SYNCHRONOUS = {"full": "FULL", "process": "NORMAL"}
+_LOG_KEPT = 2**20  # bytes
 _RESTORE = "restore it from a backup or import an export"
 
 
@@ -31,6 +32,7 @@ class Database:
             self._writer.execute("PRAGMA journal_mode = WAL")
             self._writer.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
             self._writer.execute("PRAGMA wal_autocheckpoint = 0")  # a checkpoint must wait for the vector file
+            self._writer.execute(f"PRAGMA journal_size_limit = {_LOG_KEPT}")  # or the log never becomes shorter
             self._writer.execute("PRAGMA secure_delete = ON")
         self._check_whole()
 

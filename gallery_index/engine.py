@@ -37,6 +37,10 @@ class Engine:
         """(capacity or more,) which slots hold an entry."""
         return self._used
 
+    def holds(self, slot: int) -> bool:
+        """Whether a slot holds an entry."""
+        return slot < len(self._used) and bool(self._used[slot])
+
     def apply(self, *, removed: list[int], added: list[int], rows: Embedding) -> None:
         """What a committed write has changed. rows[i] is now in slot added[i]."""
         if (missing := _rounded(self._vectors.capacity) - len(self._used)) > 0:
@@ -58,6 +62,12 @@ class Engine:
             slots = used[begin : begin + GROWTH]
             coarse.put(slots, self._vectors.rows[slots], self._centre)
         self._adopt(coarse)
+
+    def renew(self) -> None:
+        """After the vector file has become shorter."""
+        self._used = self._used[: _rounded(self._vectors.capacity)].copy()
+        if self.coarse is not None:
+            self.encode()
 
     def restore(self, load: Callable[[Coarse], Slots]) -> None:
         """Takes a coarse stage that was stored. load: fills it and says which slots were written since."""

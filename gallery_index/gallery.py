@@ -10,6 +10,7 @@ from gallery_index.audit import AuditLog, describe
 from gallery_index.database import Durability
 from gallery_index.errors import InvalidRequest, UnknownEntry
 from gallery_index.interface import EVERYTHING
+from gallery_index.progress import Progress, no_progress
 from gallery_index.scan import Hits
 from gallery_index.search import Request, find
 from gallery_index.storage import Storage
@@ -158,6 +159,10 @@ class EmbeddedGallery:
             check_number("retention_days", days, 1, MAX_RETENTION_DAYS)
         self._storage.set_retention(days)
         self._audit.record("retention", self._name, by=by, count=0, days=days)
+
+    def compact(self, progress: Progress = no_progress) -> None:
+        """Gives the space of deleted entries back and rewrites what is cached."""
+        self._storage.compact(progress)
 
     def close(self) -> None:
         """Waits for running calls."""

@@ -14,7 +14,8 @@ Scores = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 _DENSE_ROWS = 8192  # read where they are; the block bounds the (Q, rows) matrix of scores
-_GATHER_BYTES = 2**20  # copied together first; a block that stays in the cache costs little more than reading
+_GATHERED_ROWS = 128  # copied together first; for one query a block that stays in the cache costs the least
+_ROWS_PER_QUERY = 32  # a batch is a matrix product, which needs larger blocks
 
 
 class Hits(NamedTuple):
@@ -40,13 +41,15 @@ def scan_mask(rows: Embedding, queries: Embedding, count: int, allowed: Mask) ->
 def scan_slots(rows: Embedding, queries: Embedding, count: int, slots: Slots) -> list[Hits]:
     """The `count` best of rows[slots] for each query."""
     best = _Best(len(queries), count)
-    step = max(1, _GATHER_BYTES // (4 * rows.shape[1]))
+    step = max(_GATHERED_ROWS, _ROWS_PER_QUERY * len(queries))
     slots = np.sort(slots)
-    scores = np.empty((len(queries), len(slots)), np.float32)
+    block = np.empty((min(step, len(slots)), rows.shape[1]), np.float32)
+    scores = np.empty((len(slots), len(queries)), np.float32)
     for begin in range(0, len(slots), step):
         part = slots[begin : begin + step]
-        np.matmul(queries, rows[part].T, out=scores[:, begin : begin + step])
-    best.offer(slots, scores)
+        gathered = np.take(rows, part, axis=0, out=block[: len(part)], mode="clip")  # "raise" would copy once more
+        np.matmul(gathered, queries.T, out=scores[begin : begin + step])
+    best.offer(slots, scores.T)
     return best.hits()
 
 

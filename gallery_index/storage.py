@@ -24,12 +24,15 @@ from gallery_index.engine import Engine
 from gallery_index.errors import StorageFailed, UnknownGallery
 from gallery_index.interface import EVERYTHING
 from gallery_index.locks import SharedLock
+from gallery_index.progress import Progress, no_progress
 from gallery_index.store import FILE, Store
 from gallery_index.tuning import Tuning
 from gallery_index.types import Embedding, Entry, Filter
 from gallery_index.vectors import Slots, VectorFile
 
 VECTORS = "vectors.f32"
+
+MOVED_AT_ONCE = 1_024
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +62,10 @@ class Storage:
             if left := self.vectors.wipe_unused(self.engine.used):
                 _log.warning("%s: wiped %d embeddings of writes that were interrupted", directory, left)
             self._restore()
-        self._free: list[int] = np.flatnonzero(~self.engine.used[: self._next]).tolist()
+            self._free: list[int] = np.flatnonzero(~self.engine.used[: self._next]).tolist()
+            if self.store.erasing():
+                _log.warning("%s: finishing an erasure that was interrupted", directory)
+                self._rewrite()
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -71,17 +77,11 @@ class Storage:
     def put(self, entries: Sequence[Entry], rows: Embedding) -> int:
         """Stores entries with their embeddings, replacing those of the same ids. Returns how many ids were new."""
         with self._write():
-            slots = self._take(len(entries))
-            try:
-                checksums = self.vectors.write(slots, rows, durable=self._durable)
-                with self.store.db.transaction():
-                    replaced = self.store.slots_of([entry.id for entry in entries])
-                    self.store.remove(replaced)
-                    self.store.insert(entries, slots, checksums, self.store.next_seq())
-                    self._commit(removed=replaced, added=slots, rows=rows)
-            except BaseException:
-                self._give_back(slots)
-                raise
+            with self._placed(rows) as (slots, checksums), self.store.db.transaction():
+                replaced = self.store.slots_of([entry.id for entry in entries])
+                self.store.remove(replaced)
+                self.store.insert(entries, slots, checksums, self.store.next_seq())
+                self._commit(removed=replaced, added=slots, rows=rows)
             self._give_back(replaced)
             return len(entries) - len(replaced)
 
@@ -93,13 +93,23 @@ class Storage:
     def erase(self, where: Filter) -> int:
         """Removes what the filter allows, then rewrites every file that may still hold a byte of it."""
         with self._write():
-            count = self._remove(self.store.slots(where).tolist())
-            self.vectors.sync()
-            self.store.db.vacuum()
-            with self._lock.exclusive():
-                self.store.db.empty_log()
-            self._snapshot()
+            count = self._remove(self.store.slots(where).tolist(), erasing=True)
+            self._rewrite()
             return count
+
+    def compact(self, progress: Progress = no_progress) -> None:
+        """Moves entries into free slots until there are none between them, and gives the space back."""
+        with self._write():
+            movable = np.flatnonzero(self.engine.used)
+            movable = movable[movable >= self.engine.entries]
+            for begin in range(0, len(movable), MOVED_AT_ONCE):
+                self._move(movable[begin : begin + MOVED_AT_ONCE])
+                progress(min(begin + MOVED_AT_ONCE, len(movable)), len(movable))
+            with self._lock.exclusive():
+                self._next, self._free = self.engine.entries, []
+                self.vectors.truncate(self._next)
+                self.engine.renew()
+            self._rewrite()
 
     def set_retention(self, days: int | None) -> None:
         """None keeps everything."""
@@ -144,13 +154,44 @@ class Storage:
             self.engine.apply(removed=removed, added=added, rows=rows)
         self._changes += len(removed) + len(added)
 
-    def _remove(self, slots: list[int]) -> int:
+    def _remove(self, slots: list[int], *, erasing: bool = False) -> int:
         with self.store.db.transaction():
             self.store.remove(slots)
             self.store.next_seq()
+            self.store.set_erasing(erasing)
             self._commit(removed=slots, added=[], rows=np.empty((0, self.vectors.dim), np.float32))
         self._give_back(slots)
         return len(slots)
+
+    def _move(self, slots: Slots) -> None:
+        rows = self.vectors.rows[slots]
+        with self._placed(rows) as (targets, _), self.store.db.transaction():
+            seq = self.store.next_seq()
+            for slot, target in zip(slots.tolist(), targets, strict=True):
+                self.store.move(slot, target, seq)
+            self._commit(removed=slots.tolist(), added=targets, rows=rows)
+        self._give_back(slots.tolist())
+
+    def _rewrite(self) -> None:
+        """Every file anew that may still hold what was removed. If this is interrupted, the next opening does it."""
+        self.vectors.sync()
+        self.store.db.vacuum()
+        with self._lock.exclusive():
+            self.store.db.empty_log()
+        self._snapshot()
+        with self.store.db.transaction():
+            self.store.set_erasing(False)
+            self.store.db.commit()
+
+    @contextmanager
+    def _placed(self, rows: Embedding) -> Iterator[tuple[list[int], list[int]]]:
+        """Slots that hold the rows, and their checksums; given back unless they are committed inside."""
+        slots = self._take(len(rows))
+        try:
+            yield slots, self.vectors.write(slots, rows, durable=self._durable)
+        finally:
+            if not self.engine.holds(slots[0]):
+                self._give_back(slots)
 
     def _take(self, count: int) -> list[int]:
         """Free slots, the lowest first."""

@@ -98,6 +98,16 @@ class Store:
         if days is not None:
             self.db.write("INSERT INTO meta VALUES ('retention_days', ?)", str(days))
 
+    def set_erasing(self, under_way: bool) -> None:
+        """Marks an erasure whose files are not all rewritten yet."""
+        self.db.write("DELETE FROM meta WHERE key = 'erasing'")
+        if under_way:
+            self.db.write("INSERT INTO meta VALUES ('erasing', 'yes')")
+
+    def erasing(self) -> bool:
+        """Whether an erasure was interrupted."""
+        return self._meta("erasing") is not None
+
     def embedding(self) -> EmbeddingSpec:
         """The model this gallery is bound to."""
         return EmbeddingSpec(self._meta("model_id") or "", int(self._meta("dim") or 0))
