@@ -49,6 +49,7 @@ def _export_parser() -> argparse.ArgumentParser:
     add("out", metavar="OUT.onnx", type=Path, help="the file to write; its report stands beside it")
     add("--flavour", choices=get_args(Flavour), default="service", help="for which client (default: service)")
     add("--precision", choices=get_args(Precision), default="fp32", help="of the weights (default: fp32)")
+    add("--match-calibration", type=Path, metavar="JSON", help="from `training calibrate`: scores get probabilities")
     add("--calibration", type=Path, metavar="DIR", help="crops that set the ranges of int8, and to verify on")
     add("--dataset", metavar="NAME", help="measure what the export costs in mAP and Rank-1 on this data set")
     add("--data", type=Path, metavar="ROOT", help="where the data set lies")

@@ -9,7 +9,7 @@ import onnx
 from rich.console import Console
 
 from export.complexity import multiply_accumulates, parameters
-from export.contract import code_version, model_id
+from export.contract import code_version, model_id, read_match_calibration
 from export.convert import Converted, convert
 from export.crops import verification_crops
 from export.deployed import DeployedBranch
@@ -55,10 +55,12 @@ def _prepare(request: Request, say: Say) -> Job:
     if request.dataset is not None and request.data is not None:
         dataset = load_dataset(request.dataset, request.data)
     say(f"loading {request.source}")
+    match_calibration = read_match_calibration(request.match_calibration) if request.match_calibration else None
     source = load_source(request.source, size=request.size, weights=request.weights)
     source = _described(source, request, dataset)
     crops = verification_crops(request.calibration, dataset, source.spec)
-    return Job(request, source, DeployedBranch(source.main, source.neck, source.spec), dataset, crops, say)
+    model = DeployedBranch(source.main, source.neck, source.spec)
+    return Job(request, source, model, match_calibration, dataset, crops, say)
 
 
 def _described(source: Source, request: Request, dataset: Dataset | None) -> Source:
@@ -107,9 +109,9 @@ def _contract(job: Job, converted: Converted) -> tuple[EmbeddingSpec, Provenance
     embedding = EmbeddingSpec(
         model_id(source.backbone, job.model, source.spec, request.precision, ranges + kept),
         job.expected.shape[1],
-        calibration=source.calibration,
+        calibration=job.match_calibration,
     )
-    metrics = dict(source.metrics)
+    metrics: dict[str, float] = {}
     if converted.accuracy is not None and job.dataset is not None:
         figures = converted.accuracy.file
         metrics |= {f"{job.dataset.name}/{name}": round(getattr(figures, name), 2) for name in ("mAP", "rank1")}

@@ -1,8 +1,10 @@
-"""The model id, and who wrote the file."""
+"""What goes into the contract beside the specs: the model id, the calibration, who wrote the file."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import json
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,11 +12,20 @@ from pathlib import Path
 import numpy as np
 
 from export.deployed import DeployedBranch
-from reid_contract import Precision, PreprocessSpec
+from reid_contract import Calibration, Precision, PreprocessSpec
 
 _DIGITS = 12
 _PROJECT = Path(__file__).resolve().parent.parent
 _DECIDING = ("reid_contract", "training", "export")
+
+
+def read_match_calibration(file: Path) -> Calibration:
+    """What `python -m training calibrate` wrote, without its figures. Raises ValueError or OSError naming the file."""
+    try:
+        body = json.loads(file.read_text(encoding="utf-8"))
+        return Calibration(**{field.name: body[field.name] for field in dataclasses.fields(Calibration)})
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{file} is not a calibration of `python -m training calibrate`: {error}") from error
 
 
 def model_id(

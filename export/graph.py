@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import tempfile
 import warnings
-from pathlib import Path
 
 import onnx
 import torch
@@ -24,22 +22,19 @@ def trace(model: DeployedBranch, height: int, width: int) -> onnx.ModelProto:
     convention = model.convention
     shape = (3, height, width) if convention.layout == "NCHW" else (height, width, 3)
     example = torch.zeros(_EXAMPLE_BATCH, *shape, dtype=getattr(torch, convention.dtype))
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        file = Path(folder) / "model.onnx"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the exporter, about itself
-            torch.onnx.export(
-                model,
-                (example,),
-                file,
-                input_names=[convention.input_name],
-                output_names=[convention.output_name],
-                dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
-                opset_version=OPSET,
-                dynamo=True,
-                external_data=False,
-            )
-        proto = onnx.load(file)
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter, about itself
+        program = torch.onnx.export(
+            model,
+            (example,),
+            input_names=[convention.input_name],
+            output_names=[convention.output_name],
+            dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
+            opset_version=OPSET,
+            dynamo=True,
+        )
+    assert program is not None
+    proto = program.model_proto
     _tidy(proto)
     onnx.checker.check_model(proto, full_check=True)
     return proto

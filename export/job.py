@@ -16,6 +16,7 @@ from export.request import Request
 from export.session import Session
 from export.source import Source
 from export.verify import reference_embeddings
+from reid_contract import Calibration
 from training.data.records import Dataset
 from training.evaluation.metrics import Metrics
 
@@ -29,6 +30,7 @@ class Job:
     request: Request
     source: Source
     model: DeployedBranch
+    match_calibration: Calibration | None
     dataset: Dataset | None
     crops: Crops
     say: Say

@@ -116,7 +116,7 @@ class Report:
                 title,
                 f"{getattr(accuracy.pytorch, name):.2f}",
                 f"{getattr(accuracy.file, name):.2f}",
-                f"{-accuracy.losses[name]:+.2f}",
+                f"{round(-accuracy.losses[name], 2) + 0.0:+.2f}",
             )
             for title, name in names
         ]

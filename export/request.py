@@ -15,14 +15,15 @@ from reid_contract import Flavour, Precision
 class Request:
     """One export. source: a checkpoint file or `timm:NAME`. Texts for training data and licence replace what is known.
 
-    calibration: folder of crops. dataset, data: to measure mAP on. allowed_loss: percentage points, None for the
-    precision's own. reduce_range: int8 weights in 7 bits.
+    match_calibration: what `python -m training calibrate` wrote. calibration: folder of crops. dataset, data: to
+    measure mAP on. allowed_loss: percentage points, None for the precision's own. reduce_range: int8 weights in 7 bits.
     """
 
     source: str
     out: Path
     flavour: Flavour = "service"
     precision: Precision = "fp32"
+    match_calibration: Path | None = None
     calibration: Path | None = None
     dataset: str | None = None
     data: Path | None = None
@@ -42,6 +43,7 @@ def from_arguments(arguments: argparse.Namespace) -> Request:
         out=arguments.out,
         flavour=arguments.flavour,
         precision=arguments.precision,
+        match_calibration=arguments.match_calibration,
         calibration=arguments.calibration,
         dataset=arguments.dataset,
         data=arguments.data,

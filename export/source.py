@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import timm
 import torch
 from torch import nn
 
-from reid_contract import Calibration, PreprocessSpec
+from reid_contract import PreprocessSpec
 from reid_contract.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from training.backbone import create_backbone, parse_weights
 from training.checkpoint import load_checkpoint
@@ -28,7 +28,7 @@ class Source:
     """What is left after stripping, and what is known about it.
 
     main: the main branch in evaluation mode. neck: normalisation after it, or None. training_data, licence: in words.
-    calibration: from cosine to probability, where one was fitted. metrics: measured before, by name.
+    dataset: name of the training data set, where there is one.
     """
 
     backbone: str
@@ -38,8 +38,6 @@ class Source:
     training_data: str
     licence: str
     dataset: str | None = None
-    calibration: Calibration | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 def load_source(source: str, *, size: tuple[int, int] | None = None, weights: str | None = None) -> Source:
