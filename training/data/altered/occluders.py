@@ -46,16 +46,17 @@ class BackgroundPatches:
         self._records = records
 
     def __call__(self, pixels: Pixels, person_id: int, cover: float, rng: np.random.Generator) -> Covered:
-        height, width = pixels.shape[:2]
-        box = beside((height, width), cover, rng)
+        box = beside(pixels.shape[:2], cover, rng)
         source = self._another(person_id, rng)
-        crop = np.asarray(read_crop(source.path).resize((width, height), Image.Resampling.BICUBIC))
-        top = int(rng.integers(height - box.height + 1))
-        edge = max(1, round(width * self.EDGE))
-        strip = crop[top : top + box.height, :edge] if rng.random() < 0.5 else crop[top : top + box.height, -edge:]
-        missing = max(0, box.width - edge)  # a wider patch goes on with the strip's mirror image
-        patch = np.pad(strip, ((0, 0), (0, missing), (0, 0)), mode="symmetric")[:, : box.width]
-        return paste(pixels, Image.fromarray(patch).convert("RGBA"), box, f"background of {source.path.name}")
+        crop = read_crop(source.path)
+        edge = max(1, round(crop.width * self.EDGE))
+        rows = min(crop.height, max(1, round(edge * box.height / box.width)))  # enlarged, but not out of proportion
+        left = 0 if rng.random() < 0.5 else crop.width - edge
+        top = int(rng.integers(crop.height - rows + 1))
+        patch = crop.crop((left, top, left + edge, top + rows)).resize(
+            (box.width, box.height), Image.Resampling.BICUBIC
+        )
+        return paste(pixels, patch.convert("RGBA"), box, f"background of {source.path.name}")
 
     def _another(self, person_id: int, rng: np.random.Generator) -> Record:
         while True:
