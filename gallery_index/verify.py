@@ -10,6 +10,7 @@ from gallery_index import snapshot
 from gallery_index.coarse import SHARD, Coarse, Shard
 from gallery_index.errors import StorageFailed
 from gallery_index.progress import Progress, no_progress
+from gallery_index.scan import Mask
 from gallery_index.storage import VECTORS
 from gallery_index.store import FILE, Store
 from gallery_index.vectors import VectorFile
@@ -50,7 +51,7 @@ def _check_vectors(store: Store, vectors: VectorFile, progress: Progress) -> lis
         for slot, length in enumerate(lengths.tolist(), begin):
             if slot not in expected:
                 if length != 0:
-                    found.append(f"slot {slot} is not in use but not zero")
+                    found.append(f"slot {slot} is not in use but not zero; it is wiped when the gallery is opened")
             elif vectors.checksum(slot) != expected[slot]:
                 found.append(f"the embedding in slot {slot} does not have the checksum that SQLite knows")
             elif abs(length - 1) > _LENGTH_TOLERANCE:
@@ -80,9 +81,7 @@ def _check_snapshot(directory: Path, store: Store, vectors: VectorFile) -> list[
     ]
 
 
-def _same_codes(
-    shard: Shard, current: np.ndarray[tuple[int], np.dtype[np.bool_]], vectors: VectorFile, at: int
-) -> bool:
+def _same_codes(shard: Shard, current: Mask, vectors: VectorFile, at: int) -> bool:
     """Compares what has not changed since; the rest is made the same first."""
     anew = Shard(vectors.dim, shard.centre, np.zeros_like(shard.codes))
     positions = np.flatnonzero(current)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gallery_index import Entry, Filter, Match
+from gallery_index import Entry, Filter, Fusion, Match
 from gallery_index.directory import EmbeddedGalleries
 from gallery_index.tuning import Tuning
 from gallery_index.verify import verify
@@ -138,7 +138,9 @@ class Congruence(RuleBasedStateMachine):
         min_score=st.sampled_from([-1.0, 0.3]),
         fuse=st.sampled_from([None, "best", "mean"]),
     )
-    def search(self, where: Filter, probe: list[Entry], k: int, group: bool, min_score: float, fuse: str) -> None:
+    def search(
+        self, where: Filter, probe: list[Entry], *, k: int, group: bool, min_score: float, fuse: Fusion | None
+    ) -> None:
         queries = np.stack([e.embedding for e in probe])
         if fuse == "mean" and np.linalg.norm(queries.mean(axis=0)) < 1e-3:
             return
@@ -194,5 +196,5 @@ def expected(allowed: list[Entry], row: np.ndarray, k: int, group: bool, min_sco
 
 TestCongruence = Congruence.TestCase
 TestCongruence.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
