@@ -50,7 +50,7 @@ def as_table_7(config: TrainConfig) -> TrainConfig:
 
 
 COMPACT = TrainConfig(
-    model=ModelConfig(backbone="tf_efficientnet_lite0"),
+    model=ModelConfig(backbone="tf_efficientnet_lite0", heatmap_scale=20),
     loss=LossConfig(consistent_on="normalised", triplet_on="normalised"),
     augment=AugmentConfig(occlude=0.3),
     height=256,
