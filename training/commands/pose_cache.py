@@ -43,12 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--height", type=int, default=256, help="of the crops it sees, in pixels (default 256)")
     parser.add_argument("--width", type=int, default=128, help="of the crops it sees, in pixels (default 128)")
     parser.add_argument("--batch-size", type=int, default=32, help="crops at a time (default 32)")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="default: a GPU if there is one"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Fills the cache and writes DIR/contact-sheet.png."""
     _check(arguments)
+    device = _usable_device(arguments.device)
     dataset = load_dataset(arguments.dataset, arguments.data)
     records: tuple[Record, ...] = getattr(dataset, arguments.split)
     if not records:
@@ -65,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
                 estimator.network,
                 spec,
                 batch_size=arguments.batch_size,
-                device=torch.device(arguments.device),
+                device=device,
                 on_progress=lambda done: progress.update(task, completed=done),
             )
         except KeyboardInterrupt:
@@ -82,6 +85,13 @@ def _check(arguments: argparse.Namespace) -> None:
     for name in ("height", "width"):
         if getattr(arguments, name) < 32 or getattr(arguments, name) % 32:
             raise ValueError(f"--{name} is {getattr(arguments, name)}; allowed: multiples of 32")
+
+
+def _usable_device(name: str) -> torch.device:
+    try:
+        return torch.zeros(1, device=name).device
+    except (RuntimeError, AssertionError) as error:  # an unknown name; torch without CUDA; no such GPU
+        raise ValueError(f"--device {name!r} cannot be used: {str(error).splitlines()[0]}") from error
 
 
 def _progress(cache: PoseCache) -> Progress:

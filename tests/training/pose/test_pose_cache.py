@@ -173,6 +173,8 @@ def test_command_with_movenet(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert (tmp_path / "out" / "contact-sheet.png").stat().st_size > 0
     assert main([*command, "--height", "60"]) == 1
     assert "--height is 60; allowed: multiples of 32" in capsys.readouterr().err
+    assert main([*command, "--device", "abacus"]) == 1
+    assert "--device 'abacus' cannot be used" in capsys.readouterr().err
     assert main([*command, "--split", "query"]) == 1
     assert "folder has no query crops" in capsys.readouterr().err
     assert main([*command, "--height", "96", "--width", "32", "--device", "cpu"]) == 1
