@@ -35,6 +35,7 @@ class CheckpointModel:
             torch.set_num_threads(threads)
         checkpoint = load_checkpoint(file)
         self.spec = checkpoint.config.spec
+        self.training_data = checkpoint.config.dataset
         self.feature = feature
         self.device = torch.device(device)
         self.model = checkpoint.build_model().to(self.device)

@@ -19,11 +19,13 @@ from training.pose.estimators import EstimatorName, load_estimator
 class Embedder(Protocol):
     """A model with its preprocessing.
 
-    name: what tables call it; an exported file's model id. spec: how crops are resized for it.
+    name: what tables call it; an exported file's model id. spec: how crops are resized for it. training_data: what it
+    says it was trained on, in words.
     """
 
     name: str
     spec: PreprocessSpec
+    training_data: str
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, H, W, 3) uint8 RGB -> (B, D) float32."""

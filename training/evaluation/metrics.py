@@ -84,7 +84,7 @@ class Labels(NamedTuple):
     cameras: IntArray
 
 
-def evaluate_features(  # noqa: PLR0917 - three arrays of two splits
+def evaluate_features(
     query: FloatArray,
     gallery: FloatArray,
     query_ids: IntArray,

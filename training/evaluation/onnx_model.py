@@ -25,13 +25,14 @@ class OnnxModel:
         metadata = self._session.get_modelmeta().custom_metadata_map
         self.spec = PreprocessSpec.from_metadata(metadata)
         self.embedding = EmbeddingSpec.from_metadata(metadata)
-        flavour = Provenance.from_metadata(metadata).flavour
-        if flavour != "service":
+        provenance = Provenance.from_metadata(metadata)
+        if provenance.flavour != "service":
             raise ContractError(
-                f"{file} is of the flavour {flavour!r}; allowed: 'service'. All flavours of one checkpoint give equal "
-                "embeddings (the export checks it), so evaluate that one"
+                f"{file} is of the flavour {provenance.flavour!r}; allowed: 'service'. All flavours of one checkpoint "
+                "give equal embeddings (the export checks it), so evaluate that one"
             )
         self.name = self.embedding.model_id
+        self.training_data = provenance.training_data
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
 

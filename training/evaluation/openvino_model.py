@@ -36,6 +36,7 @@ class OpenVinoModel:
         height, width = _image_size(file, model)
         self.spec = PreprocessSpec(height, width, **RAW_BGR)  # type: ignore[arg-type]
         self.name = file.stem
+        self.training_data = "not stated"
         model.reshape([-1, 3, height, width])
         hints = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
         self._compiled = core.compile_model(model, "CPU", hints)
