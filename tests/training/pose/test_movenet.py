@@ -1,4 +1,4 @@
-"""MoveNet against heat maps that an independent interpreter of the published graph gave for a smooth random image."""
+"""MoveNet against heat maps that an independent interpreter of the published graph gave for smooth random images."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ def movenet() -> torch.nn.Module:
     return load_movenet()
 
 
-def test_agrees_with_the_published_graph(movenet: torch.nn.Module) -> None:
-    image = torch.from_numpy(np.array(Image.open(HERE / "movenet_reference.png")))  # (256, 128, 3)
+@pytest.mark.parametrize(("height", "width"), [(256, 128), (384, 128)])
+def test_agrees_with_the_published_graph(movenet: torch.nn.Module, height: int, width: int) -> None:
+    image = torch.from_numpy(np.array(Image.open(HERE / f"movenet_{height}x{width}.png")))  # (H, W, 3)
     heatmaps = movenet(image.permute(2, 0, 1)[None])
-    assert heatmaps.shape == (1, 17, 64, 32)
-    excerpt = np.load(HERE / "movenet_reference.npy")  # (17, 16, 8): every fourth row and column
+    assert heatmaps.shape == (1, 17, height // 4, width // 4)
+    excerpt = np.load(HERE / f"movenet_{height}x{width}.npy")  # (17, H/16, W/16): every fourth row and column
     assert excerpt.max() > 0.1
     np.testing.assert_allclose(heatmaps[0, :, ::4, ::4].numpy(), excerpt, atol=1e-4, rtol=0)
 

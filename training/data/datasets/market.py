@@ -106,4 +106,4 @@ CUHK03_LABELED = replace(
 
 def load_cuhk03(root: Path) -> Dataset:
     """CUHK03-NP; a root named `labeled` holds the hand-drawn boxes. Raises DatasetError."""
-    return (CUHK03_LABELED if root.name == "labeled" else CUHK03).load(root)
+    return (CUHK03_LABELED if root.resolve().name == "labeled" else CUHK03).load(root)
