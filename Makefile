@@ -3,7 +3,7 @@ PYTHON ?= python3
 export ORT_DISABLE_TELEMETRY := 1
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench clean lock image test-image test-built-image
+.PHONY: demo test lint bench clean lock image image-milvus image-gpu image-training test-image test-built-image test-gpu-image
 
 # Everything: training, export, service, tools.
 .venv/.ready: pyproject.toml constraints.txt
@@ -35,15 +35,30 @@ bench: .venv/.ready
 lock: .venv/.ready
 	.venv/bin/python docker/lock.py
 
-# The service's image, and its tests; both need a container engine. IMAGE_FLAGS are for `docker build`.
+# The images, and their tests; they need a container engine. IMAGE_FLAGS are for `docker build`.
 IMAGE ?= pgfl-kd-reid
+DOCKER ?= docker
+BUILD = DOCKER_BUILDKIT=1 $(DOCKER) build $(IMAGE_FLAGS)
+
 image:
-	DOCKER_BUILDKIT=1 docker build $(IMAGE_FLAGS) -f docker/Dockerfile -t $(IMAGE) .
+	$(BUILD) -f docker/Dockerfile -t $(IMAGE) .
+
+image-milvus:
+	$(BUILD) --build-arg REQUIREMENTS=requirements-milvus.txt -f docker/Dockerfile -t $(IMAGE):milvus .
+
+image-gpu:
+	$(BUILD) -f docker/gpu.Dockerfile -t $(IMAGE):gpu .
+
+image-training:
+	$(BUILD) -f docker/training.Dockerfile -t $(IMAGE):training .
 
 test-image: image test-built-image
 
 test-built-image: .venv/.ready
 	REID_TEST_IMAGE=$(IMAGE) .venv/bin/python -m pytest tests/docker
+
+test-gpu-image: image-gpu .venv/.ready
+	REID_TEST_GPU_IMAGE=$(IMAGE):gpu .venv/bin/python -m pytest tests/docker/test_gpu_image.py
 
 clean:
 	rm -rf .venv .venv-service .cache

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import os
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from tests.docker.container import Container, docker
+from tests.docker.container import Container, docker, drawn_crop
 
 Run = Callable[..., Container]
 
@@ -51,12 +48,5 @@ def run(image: str, volume: str) -> Iterator[Run]:
 
 @pytest.fixture(scope="session")
 def crops() -> list[bytes]:
-    """JPEGs of drawn blocks: each is another 'person' to any model."""
-
-    def crop(seed: int) -> bytes:
-        blocks = np.random.default_rng(seed).integers(0, 256, (8, 4, 3), np.uint8)
-        buffer = io.BytesIO()
-        Image.fromarray(blocks).resize((64, 128), Image.Resampling.NEAREST).save(buffer, "JPEG")
-        return buffer.getvalue()
-
-    return [crop(seed) for seed in range(4)]
+    """Four crops that no model takes for each other."""
+    return [drawn_crop(seed) for seed in range(4)]

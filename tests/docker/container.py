@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
@@ -11,7 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from PIL import Image
 
 HARDENED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 API_KEY = "a key of the image tests, long enough"
@@ -30,6 +33,14 @@ def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def drawn_crop(seed: int) -> bytes:
+    """A JPEG of 64×128 pixels of coloured blocks; each seed is another 'person'."""
+    blocks = np.random.default_rng(seed).integers(0, 256, (8, 4, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(blocks).resize((64, 128), Image.Resampling.NEAREST).save(buffer, "JPEG")
+    return buffer.getvalue()
 
 
 class Container:
