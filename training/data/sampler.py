@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
@@ -23,12 +24,12 @@ class PKSampler:
     """
 
     def __init__(self, labels: Tensor | ArrayLike, *, identities: int, images: int, seed: int) -> None:
-        """labels: (N,) class labels 0 to C-1. Raises ValueError: a label without images (a hole), a label with only
-        one, fewer labels than `identities`, or a size below 1 identity × 2 images."""
+        """labels: (N,) class labels 0 to C-1, on any device. Raises ValueError: a label without images (a hole), a
+        label with only one, fewer labels than `identities`, or a size below 1 identity × 2 images."""
         self.identities = identities
         self.images = images
         self.seed = seed
-        self._indices_of = _indices_by_label(np.asarray(labels, dtype=np.int64))
+        self._indices_of = _indices_by_label(torch.as_tensor(labels, dtype=torch.int64).cpu().numpy())
         if identities < 1 or images < 2:
             raise ValueError(f"a batch of {identities} identities × {images} images; allowed: at least 1 × 2")
         if len(self._indices_of) < identities:

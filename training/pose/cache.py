@@ -89,8 +89,9 @@ class PoseCache:
         return cls(path, wanted, np.arange(wanted.count), writable=True)
 
     def read(self, indices: Tensor | ArrayLike) -> Tensor:
-        """(B,) indices -> (B, 17, h, w) float32 in [0, 1], on the CPU."""
-        chosen: NDArray[np.uint8] = self._heatmaps[self._rows[np.asarray(indices, dtype=np.int64)]]
+        """(B,) indices, on any device -> (B, 17, h, w) float32 in [0, 1], on the CPU."""
+        places = torch.as_tensor(indices, dtype=torch.int64).cpu().numpy()
+        chosen: NDArray[np.uint8] = self._heatmaps[self._rows[places]]
         return torch.from_numpy(chosen).to(torch.float32).div_(255)
 
     def append(self, heatmaps: Tensor) -> None:

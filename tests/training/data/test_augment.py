@@ -121,6 +121,15 @@ def test_pasted_pixels_come_from_other_places() -> None:
     assert sum(len(v) == 2 for v in values) >= 5  # its own colour and one other's
 
 
+def test_every_tensor_follows_the_images_device() -> None:
+    """On the meta device: what would mix CPU and GPU tensors raises here too."""
+    batch = images().to("meta")
+    out, heatmaps = augment(batch, torch.zeros(6, 17, 6, 4, device="meta"), AugmentConfig(occlude=0.5), generator(0))
+    assert heatmaps is not None
+    assert out.device.type == heatmaps.device.type == "meta"
+    assert (out.shape, heatmaps.shape) == ((6, 3, 24, 16), (6, 17, 6, 4))
+
+
 def test_the_generator_alone_decides() -> None:
     batch = images()
     config = AugmentConfig(occlude=0.5)
