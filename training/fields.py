@@ -31,6 +31,13 @@ class Field(NamedTuple):
             return f"{get_args(self.type)[0].__name__},…"
         return "true|false" if self.type is bool else _plain(self.type).__name__
 
+    @property
+    def shown(self) -> str:
+        """The default as it would be typed."""
+        if isinstance(self.default, tuple):
+            return ",".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in self.default) or "none"
+        return str(self.default).lower() if isinstance(self.default, bool) else str(self.default) or "none"
+
     def parse(self, text: str) -> Any:
         """The value a text stands for. Raises ValueError naming the field, the text and what is allowed."""
         try:

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 f"--{field.name}",
                 dest=f"config.{field.name}",
                 metavar=field.allowed.upper() if field.allowed.isalpha() else field.allowed,
-                help=f"{field.help} (default {shown(field.default)})".replace("%", "%%").strip(),
+                help=f"{field.help} (default {field.shown})".replace("%", "%%").strip(),
             )
 
 
@@ -69,10 +69,3 @@ def configuration(arguments: argparse.Namespace) -> TrainConfig | None:
     if not arguments.dataset:
         raise ValueError(f"--dataset is missing; allowed: {', '.join(DATASETS)}")
     return override(preset(arguments.preset or "paper"), texts | {"dataset": arguments.dataset})
-
-
-def shown(value: object) -> str:
-    """A default as it would be typed."""
-    if isinstance(value, tuple):
-        return ",".join(f"{part:.3g}" if isinstance(part, float) else str(part) for part in value) or "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -19,22 +19,26 @@ from training.pose.groups import MIRRORED
 
 @dataclass(frozen=True, slots=True)
 class AugmentConfig:
-    """What is done to a training crop; a probability of 0 switches a step off.
-
-    flip, occlude, erase: probabilities per image. pad: black pixels added on each side before a crop of the original
-    size; 0 switches it off. *_area: smallest and largest share of the image that is covered. *_ratio: smallest and
-    largest height / width of the rectangle. erase_fill: RGB in [0, 1], rounded to 1/255.
-    """
+    """What is done to a training crop; a probability of 0 switches a step off."""
 
     flip: float = 0.5
+    """probability of mirroring"""
     pad: int = 10
+    """black pixels on each side before a crop of the original size"""
     erase: float = 0.5
+    """probability of random erasing [57]"""
     erase_area: tuple[float, float] = (0.02, 0.4)
+    """smallest and largest share of the image that is erased"""
     erase_ratio: tuple[float, float] = (0.3, 1 / 0.3)
+    """smallest and largest height / width of what is erased"""
     erase_fill: tuple[float, float, float] = IMAGENET_MEAN
+    """RGB in [0, 1], rounded to 1/255"""
     occlude: float = 0.0
+    """probability of pasting a patch of another crop over this one"""
     occlude_area: tuple[float, float] = (0.1, 0.5)
+    """smallest and largest share of the image under the patch"""
     occlude_ratio: tuple[float, float] = (0.3, 1 / 0.3)
+    """smallest and largest height / width of the patch"""
 
     def __post_init__(self) -> None:
         for name in ("flip", "erase", "occlude"):
