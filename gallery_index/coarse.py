@@ -48,7 +48,7 @@ class Coarse:
 
     def search(self, queries: Embedding, count: int) -> Proposed:
         """Slots (Q, M) and estimated cosines (Q, M), M <= count, the best of each query first; some may be free."""
-        if len(queries) == 1 and self._threads > 1:
+        if len(queries) == 1 and self._threads > 1 and len(self.shards) > 1:
             found: list[Proposed] = list(self._pool.map(lambda shard: shard.search(queries, count), self.shards))
         else:  # faiss spreads the queries of a batch over the cores
             found = [shard.search(queries, count) for shard in self.shards]
@@ -136,6 +136,8 @@ class Shard:
 
     def search(self, queries: Embedding, count: int) -> Proposed:
         """Positions and estimated cosines, (Q, M) each, M <= count."""
+        if self.slots == 0:
+            return np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
         scores, positions = self._index.search(queries, min(count, self._index.ntotal))
         return positions, scores
 

@@ -216,6 +216,7 @@ class Storage:
         except snapshot.Unusable as reason:
             _log.warning("%s: %s; encoding %d entries anew", self._directory, reason, self.engine.entries)
             self.engine.encode()
+            self._pending = self._background.submit(self._snapshot_or_warn)
 
     def _load(self, coarse: Coarse) -> Slots:
         path = self._directory / snapshot.FILE

@@ -68,14 +68,14 @@ class VectorFile:
         return [zlib.crc32(row) for row in rows]
 
     def wipe(self, slots: Sequence[int]) -> None:
-        """Zeroes rows that are no longer in use."""
+        """Zeroes rows that are no longer in use. Only where there is something: on a full disk a hole must stay one."""
         for slot in slots:
-            self._pwrite(memoryview(bytes(self._row_bytes)), slot * self._row_bytes)
+            if slot < self.capacity and self._rows[slot].any():
+                self._pwrite(memoryview(bytes(self._row_bytes)), slot * self._row_bytes)
 
     def wipe_unused(self, used: NDArray[np.bool_]) -> int:
         """Zeroes what an interrupted write or deletion left in slots that are not used; returns how many."""
-        unused = np.flatnonzero(~used[: self.capacity])
-        left = [int(slot) for slot in unused if self._rows[slot].any()]
+        left = [slot for slot in np.flatnonzero(~used[: self.capacity]).tolist() if self._rows[slot].any()]
         self.wipe(left)
         return len(left)
 

@@ -1,0 +1,120 @@
+"""The command line as an operator uses it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gallery_index import Entry, connect
+from gallery_index.__main__ import main
+from reid_contract import EmbeddingSpec
+
+DIM = 16
+SPEC = EmbeddingSpec("tiny-0123456789ab", DIM)
+
+
+def make(number: int) -> Entry:
+    from datetime import UTC, datetime, timedelta
+
+    row = np.random.default_rng(number).standard_normal(DIM)
+    return Entry(
+        f"e{number:04d}",
+        f"c{number % 2}",
+        datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number % 7),
+        (row / np.linalg.norm(row)).astype(np.float32),
+        f"p{number // 10}" if number % 10 else None,
+        {"note": f"ü{number}"},
+        b"jpeg" if number % 3 else None,
+    )
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    galleries = connect(f"file:{tmp_path / 'data'}", durability="process")
+    galleries.create("people", SPEC, by="test").upsert([make(i) for i in range(300)], by="test")
+    galleries.close()
+    return tmp_path / "data"
+
+
+def test_info(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(directory)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["entries"] == 300
+    assert told["model_id"] == SPEC.model_id
+    assert told["cameras"] == {"c0": 150, "c1": 150}
+
+
+def test_verify(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(directory)]) == 0
+    assert "people: all is well" in capsys.readouterr().out
+    with (directory / "people" / "vectors.f32").open("r+b") as file:
+        file.write(b"\x01")
+    assert main(["verify", f"file:{directory}", "--gallery", "people"]) == 1
+    assert "slot 0 does not have the checksum" in capsys.readouterr().out
+
+
+def test_erase_and_compact(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["erase", str(directory), "--person", "p1", "--person", "p2"]) == 0
+    assert "people: 18 entries erased" in capsys.readouterr().out
+    assert main(["erase", str(directory), "--until", "2026-01-03T00:00:00Z", "--camera", "c0"]) == 0
+    assert main(["compact", str(directory)]) == 0
+    assert "MiB now" in capsys.readouterr().out
+    assert main(["verify", str(directory)]) == 0
+
+
+def test_export_and_import(directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export = tmp_path / "export"
+    assert main(["export", str(directory), str(export), "--gallery", "people"]) == 0
+    assert "300 entries exported" in capsys.readouterr().out
+    assert main(["import", str(tmp_path / "other"), str(export), "--gallery", "moved"]) == 0
+    galleries = connect(f"file:{tmp_path / 'other'}")
+    moved = galleries.open("moved", SPEC).read([make(i).id for i in range(300)])
+    galleries.close()
+    for number, entry in enumerate(moved):
+        given = make(number)
+        np.testing.assert_allclose(entry.embedding, given.embedding, atol=1e-6)
+        assert (entry.person_id, entry.camera_id, entry.captured_at) == (
+            given.person_id,
+            given.camera_id,
+            given.captured_at,
+        )
+        assert (dict(entry.attributes), entry.thumbnail) == (given.attributes, given.thumbnail)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["info", "DATA", "--gallery", "nobody"], "there is no gallery 'nobody'; there are: people"),
+        (["erase", "DATA"], "the filter of an erasure is empty"),
+        (["erase", "DATA", "--until", "yesterday"], "--until is 'yesterday'"),
+        (["erase", "DATA", "--until", "2026-01-01"], "a time with a zone"),
+        (["verify", "DATA/nowhere"], "is not a directory"),
+        (["import", "DATA", "DATA", "--gallery", "x"], "has no manifest.json"),
+        (["export", "DATA", "DATA/people", "--gallery", "people"], "is not empty"),
+        (["verify", "milvus://localhost:1"], "a data directory"),
+    ],
+)
+def test_bad_input_ends_in_one_line(
+    directory: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([argument.replace("DATA", str(directory)) for argument in arguments]) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
+def test_a_directory_in_use_is_named(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    galleries = connect(f"file:{directory}")
+    assert main(["info", str(directory)]) == 1
+    assert "in use by another process" in capsys.readouterr().err
+    galleries.close()
+
+
+@pytest.mark.parametrize("command", ["info", "verify", "compact", "erase", "export", "import"])
+def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    assert "DIR" in capsys.readouterr().out

@@ -1,0 +1,158 @@
+"""After an erasure no byte of the person is left in any file of the directory: the files are searched for them."""
+
+from __future__ import annotations
+
+import logging
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gallery_index import Entry, Filter
+from gallery_index.directory import EmbeddedGalleries
+from gallery_index.gallery import EmbeddedGallery
+from gallery_index.tuning import Tuning
+from gallery_index.verify import verify
+from reid_contract import EmbeddingSpec
+
+DIM = 64
+SPEC = EmbeddingSpec("tiny-0123456789ab", DIM)
+EAGER = Tuning(coarse_from=50, scan_below=2, scan_share=0.0, snapshot_after=400, snapshot_share=0.0, log_bytes=200_000)
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def unit(seed: int) -> np.ndarray:
+    row = np.random.default_rng(seed).standard_normal(DIM)
+    return (row / np.linalg.norm(row)).astype(np.float32)
+
+
+def make(number: int, person: str, *, version: int = 0) -> Entry:
+    """Every text and thumbnail of a person carries its name, so that it can be found in the files."""
+    chance = random.Random(number)
+    return Entry(
+        id=f"{number:05d}-{person}" + "i" * chance.randrange(40),
+        camera_id=f"c{number % 5}",
+        captured_at=NOON + timedelta(minutes=number),
+        embedding=unit(10 * number + version),
+        person_id=person,
+        attributes={"note": f"{person} walks " + "n" * chance.randrange(60)},
+        thumbnail=(f"{person}jpeg{version}" * chance.randrange(1, 600)).encode() if number % 3 == 0 else None,
+    )
+
+
+def occurrences(directory: Path, needles: list[bytes]) -> list[str]:
+    """Files with any of the needles, apart from the audit log, which says who was erased."""
+    files = [p for p in directory.rglob("*") if p.is_file() and not p.name.startswith("audit") and p.suffix != ".tmp"]
+    texts = [(path.name, path.read_bytes()) for path in files]
+    return [f"{name}: {needle[:20]!r}" for name, text in texts for needle in needles if needle in text]
+
+
+def traces(entries: list[Entry]) -> list[bytes]:
+    """Parts of every embedding (they are stored as they are), and the person's name in ids, texts and images."""
+    rows = [e.embedding.astype(np.float32).tobytes() for e in entries]
+    return [b"SECRET", *(row[:32] for row in rows), *(row[-32:] for row in rows)]
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]]:
+    """A gallery with a history: upserts that replaced, deletions, checkpoints, snapshots."""
+    galleries = EmbeddedGalleries(tmp_path, durability="process", tuning=EAGER)
+    gallery = galleries.create("g", SPEC, by="test")
+    entries = [make(n, "SECRET" if n % 7 == 0 else f"keep{n % 11}") for n in range(1200)]
+    random.Random(1).shuffle(entries)
+    for begin in range(0, len(entries), 100):
+        gallery.upsert(entries[begin : begin + 100], by="test")
+    older = [make(n, "SECRET", version=1) for n in range(0, 420, 7)]
+    gallery.upsert(older, by="test")
+    gallery.delete([e.id for e in older[:30]], by="test")
+    secrets = [e for e in entries if e.person_id == "SECRET"] + older
+    return tmp_path, galleries, gallery, secrets
+
+
+def test_erase_leaves_no_byte(filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]]) -> None:
+    directory, galleries, gallery, secrets = filled
+    assert occurrences(directory, traces(secrets)), "the search must find something before, or it proves nothing"
+    expected = gallery.count(Filter(persons=frozenset({"SECRET"})))
+    assert gallery.erase(Filter(persons=frozenset({"SECRET"})), by="test") == expected
+    assert occurrences(directory, traces(secrets)) == []  # while the gallery is open
+    assert not list(directory.rglob("*.tmp"))
+    kept = gallery.count()
+    galleries.close()
+    assert occurrences(directory, traces(secrets)) == []
+    assert verify(directory / "g") == []
+    again = EmbeddedGalleries(directory, durability="process", tuning=EAGER)
+    assert again.open("g").count() == kept
+    again.close()
+
+
+def test_expiry_leaves_no_byte(filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]]) -> None:
+    directory, galleries, gallery, _ = filled
+    old = make(99_999, "OLDSECRETS")
+    gallery.upsert([Entry(old.id, "c", datetime(2001, 1, 1, tzinfo=UTC), old.embedding, "OLDSECRETS")], by="test")
+    gallery.set_retention(3_600, by="test")
+    assert galleries.expire() == 1
+    assert occurrences(directory, [b"OLDSECRETS", old.embedding.tobytes()[:32]]) == []
+    galleries.close()
+
+
+def test_an_interrupted_erasure_is_finished_at_the_next_opening(
+    filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]], caplog: pytest.LogCaptureFixture
+) -> None:
+    directory, galleries, gallery, secrets = filled
+    storage = gallery._storage
+    with pytest.MonkeyPatch.context() as patch:  # as if killed right after the commit
+        patch.setattr(storage, "_rewrite", lambda: None)
+        gallery.erase(Filter(persons=frozenset({"SECRET"})), by="test")
+    galleries.close()
+    assert occurrences(directory, traces(secrets))
+    with caplog.at_level(logging.WARNING, "gallery_index"):
+        again = EmbeddedGalleries(directory, durability="process", tuning=EAGER)
+        again.open("g")
+    assert "finishing an erasure" in caplog.text
+    assert occurrences(directory, traces(secrets)) == []
+    again.close()
+
+
+def test_drop_leaves_no_file(filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]]) -> None:
+    directory, galleries, _, secrets = filled
+    galleries.drop("g", by="test")
+    assert occurrences(directory, traces(secrets)) == []
+    assert not (directory / "g").exists()
+    galleries.close()
+
+
+def test_compaction_gives_the_space_back(
+    filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]],
+) -> None:
+    directory, galleries, gallery, _ = filled
+    gallery.delete([s.id for s in gallery.page(Filter(cameras=frozenset({"c1"})), limit=1000).sightings], by="test")
+    before = {e.id: e for e in gallery.read([s.id for s in gallery.page(limit=1000).sightings])}
+    gallery.compact()
+    assert np.flatnonzero(gallery._storage.engine.used).max() == gallery.count() - 1
+    for entry in gallery.read(list(before)):
+        assert np.array_equal(entry.embedding, before[entry.id].embedding)
+        assert entry.thumbnail == before[entry.id].thumbnail
+        (hits,) = gallery.search(entry.embedding[None], k=1, by="test")
+        assert hits[0].sighting.id == entry.id
+    galleries.close()
+    assert verify(directory / "g") == []
+
+
+def test_the_audit_log_says_who_and_when_but_no_biometrics(
+    filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]],
+) -> None:
+    directory, galleries, gallery, secrets = filled
+    gallery.search(unit(1)[None], k=3, where=Filter(attributes={"note": "SECRETNOTE"}), by="guard")
+    gallery.erase(Filter(persons=frozenset({"SECRET"})), by="officer")
+    galleries.close()
+    (log,) = directory.glob("audit-*.jsonl")
+    text = log.read_text()
+    assert '"by": "officer", "action": "erase", "gallery": "g"' in text
+    assert '"by": "guard", "action": "search"' in text
+    assert '"attributes": ["note"]' in text
+    assert "SECRETNOTE" not in text
+    assert "jpeg" not in text
+    assert "embedding" not in text
+    assert not any(str(float(e.embedding[0])) in text for e in secrets)
