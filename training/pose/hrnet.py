@@ -56,8 +56,8 @@ class HRNetPose(nn.Module):
 
 def load_hrnet(width: Literal[32, 48], file: Path) -> HRNetPose:
     """HRNet with the weights of an official or MMPose checkpoint. Raises ValueError naming what does not fit."""
-    model = HRNetPose(width).eval().requires_grad_(False)
     theirs = {_our_name(name): tensor for name, tensor in _read_state(file).items()}
+    model = HRNetPose(width).eval().requires_grad_(False)
     own = model.state_dict()
     missing = [name for name in own if name not in theirs and not name.endswith("num_batches_tracked")]
     wrong = [
