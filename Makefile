@@ -3,7 +3,7 @@ PYTHON ?= python3
 export ORT_DISABLE_TELEMETRY := 1
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench clean lock image image-milvus image-gpu image-training test-image test-built-image test-gpu-image
+.PHONY: demo test test-integrations lint bench clean lock image image-milvus image-gpu image-training test-image test-built-image test-gpu-image
 
 # Everything: training, export, service, tools.
 .venv/.ready: pyproject.toml constraints.txt
@@ -22,6 +22,15 @@ demo: .venv-service/.ready
 
 test: .venv/.ready .venv-service/.ready
 	.venv/bin/python -m pytest
+
+# Other people's trackers on our files and our service. They are large, and two of them AGPL: an environment of their own.
+.venv-integrations/.ready: tests/integrations/requirements.txt
+	$(PYTHON) -m venv .venv-integrations
+	.venv-integrations/bin/python -m pip install --quiet --disable-pip-version-check -r tests/integrations/requirements.txt
+	touch $@
+
+test-integrations: .venv/.ready .venv-service/.ready .venv-integrations/.ready
+	.venv-integrations/bin/python -m pytest -W default tests/integrations
 
 lint: .venv/.ready
 	.venv/bin/ruff check .
@@ -61,4 +70,4 @@ test-gpu-image: image-gpu .venv/.ready
 	REID_TEST_GPU_IMAGE=$(IMAGE):gpu .venv/bin/python -m pytest tests/docker/test_gpu_image.py
 
 clean:
-	rm -rf .venv .venv-service .cache
+	rm -rf .venv .venv-service .venv-integrations .cache
