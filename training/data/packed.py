@@ -5,6 +5,7 @@ Market-1501 at 384×128 is 1.9 GB. A step then reads its batch by index: no deco
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,10 +37,11 @@ class PackedCrops:
     def pack(cls, records: Sequence[Record], spec: PreprocessSpec, *, progress: bool = False) -> PackedCrops:
         """Reads and resizes every crop, in the order of `records`.
 
-        progress: shows a bar. Raises DatasetError: no record, a distractor, a person with a single crop (named before
-        anything is decoded), or an image that cannot be read (named).
+        progress: shows a bar. Raises DatasetError before anything is read: no record, a distractor, a person with a
+        single crop (named), more pixels than memory; then for an image that cannot be read (named).
         """
         classes = trainable_classes(records)
+        _check_memory(len(records), spec)
         label_of = {person: label for label, person in enumerate(classes)}
         images = torch.empty((len(records), 3, spec.height, spec.width), dtype=torch.uint8)
 
@@ -68,6 +70,15 @@ class PackedCrops:
 
     def __len__(self) -> int:
         return len(self.images)
+
+
+def _check_memory(crops: int, spec: PreprocessSpec) -> None:
+    needed, there = crops * 3 * spec.height * spec.width, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise DatasetError(
+            f"{crops:,} crops at {spec.height}×{spec.width} take {needed / 1e9:.1f} GB of memory; there are "
+            f"{there / 1e9:.1f} GB. Choose a smaller height and width"
+        )
 
 
 def trainable_classes(records: Sequence[Record]) -> tuple[int, ...]:

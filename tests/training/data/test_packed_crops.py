@@ -47,6 +47,12 @@ def test_a_single_crop_is_named_before_anything_is_read(tmp_path: Path) -> None:
         PackedCrops.pack(records, SPEC)
 
 
+def test_more_than_fits_in_memory_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    records = [Record(tmp_path / "none.png", person % 2 + 1, 1) for person in range(200_000)]
+    with pytest.raises(DatasetError, match=r"200,000 crops at 4096×4096 take 10,?066\.\d GB of memory"):
+        PackedCrops.pack(records, PreprocessSpec(height=4096, width=4096))
+
+
 def test_distractors_and_empty_sets_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="distractor"):
         trainable_classes([Record(tmp_path / "a.png", 0, 1)] * 2)
