@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TypedDict
 
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from gallery_index.errors import GalleryError
@@ -34,6 +36,7 @@ from service.settings import Settings
 log = logging.getLogger(__name__)
 
 PAGE = Path(__file__).parent / "page"
+API_PAGE = Path(__file__).parent / "api_page"
 DEFAULT_GALLERY = "default"
 _BETWEEN_EXPIRIES_S = 600.0
 
@@ -75,17 +78,25 @@ def create_app(
         summary="Embeds crops of people, keeps galleries of them, finds a person again.",
         version=service_version(),
         lifespan=lifespan,
+        docs_url=None,  # FastAPI's own page loads its script from another site
         redoc_url=None,
         telemetry={"tracing": settings.tracing, "metrics": False, "logs": False, "auto_configure": settings.tracing},
     )
     for router in ROUTERS:
         app.include_router(router)
+    app.mount("/docs/ui", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger-ui")
+    app.mount("/docs/page", StaticFiles(directory=API_PAGE), name="docs")
+    app.add_route("/docs", _api_page, include_in_schema=False)
     if PAGE.is_dir():
         app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     errors.install(app)
     app.add_middleware(Gate, hosts=own_hosts(settings.allowed_hosts, loopback=settings.loopback))
     app.add_middleware(Envelope, metrics=metrics, health=health)
     return app
+
+
+async def _api_page(_: Request) -> FileResponse:
+    return FileResponse(API_PAGE / "index.html")
 
 
 def _services(

@@ -62,8 +62,7 @@ class Envelope:
                 headers["X-Request-Id"] = name
                 for header, value in SECURITY_HEADERS.items():
                     headers.setdefault(header, value)
-                if not scope["path"].startswith(_PUBLIC):
-                    headers.setdefault("Cache-Control", "no-store")
+                headers.setdefault("Cache-Control", "no-cache" if "etag" in headers else "no-store")
                 if self._health.draining:
                     headers["Connection"] = "close"
             await send(message)
@@ -96,7 +95,6 @@ class Envelope:
         )
 
 
-_PUBLIC = ("/assets/",)
 _QUIET = {"/livez", "/readyz", "/metrics"}
 _PROBES = {"/livez", "/readyz"}  # orchestrators ask by address; there is nothing to steal
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}

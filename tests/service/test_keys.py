@@ -36,6 +36,8 @@ NEEDS: dict[tuple[str, str], Scope | None] = {
     ("GET", "/galleries/{gallery}/entries/{id}/thumbnail"): "search",
     ("PUT", "/galleries/{gallery}/entries/{id}"): "enrol",
     ("DELETE", "/galleries/{gallery}/entries/{id}"): "erase",
+    ("GET", "/examples"): "search",
+    ("GET", "/examples/{name}"): "search",
     ("GET", "/model"): None,
     ("GET", "/metrics"): None,
     ("GET", "/v2"): None,

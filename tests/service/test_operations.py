@@ -187,3 +187,12 @@ def test_bodies_held_at_once_are_bounded(start: Start) -> None:
     client = start(max_body_mib=1, max_bodies_mib=1)
     assert client.post("/embed", content=b"x" * 1024 * 1024, headers=JPEG).status_code == 422
     assert "reid_body_bytes 0.0" in client.get("/metrics").text, "given back"
+
+
+def test_the_api_page_asks_nobody_else(client: TestClient) -> None:
+    page = client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "http" not in page.text.replace("http-equiv", "")
+    for asset in ("/docs/ui/swagger-ui-bundle.js", "/docs/ui/swagger-ui.css", "/docs/page/start.js"):
+        assert asset in page.text
+        assert client.get(asset).status_code == 200
