@@ -1,8 +1,8 @@
 """Exact answers from estimates: the coarse stage proposes, the embeddings decide, and the search widens until sure.
 
 The re-ranked candidates show how far off this query's estimates are. An entry that was not proposed has an estimate
-below the last candidate's; when that, plus SURE times the error seen, does not reach the last answer's exact cosine,
-nothing that was left out belongs among the answers.
+below the last candidate's; when that, plus SURE times the spread of the errors seen, does not reach the last answer's
+exact cosine, nothing that was left out belongs among the answers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gallery_index.vectors import Slots
 OVERSAMPLE = 8  # candidates for each answer, at first
 LEAST = 96  # candidates at first, whatever was asked for
 WIDEN = 6  # times more candidates in each further round
-SURE = 3.0  # root mean squares of the error
+SURE = 4.5  # standard deviations; those of chosen candidates are a little smaller than those of all entries
 
 
 def two_stage(
@@ -47,6 +47,6 @@ def _decide(
     if len(chosen) < count:
         return None
     exact = rows[chosen] @ query
-    error = float(np.sqrt(np.mean((estimates[keep] - exact) ** 2)))
+    spread = float(np.std(estimates[keep] - exact))
     hits = sorted_hits(chosen, exact, count)
-    return hits if estimates[-1] + SURE * error <= hits.scores[-1] else None
+    return hits if estimates[-1] + SURE * spread <= hits.scores[-1] else None

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -225,20 +226,22 @@ def test_a_full_disk_refuses_the_batch_and_keeps_what_was_acknowledged(directory
 
 
 def test_a_vector_file_that_cannot_grow_refuses_the_batch(directory: Path) -> None:
+    wide = EmbeddingSpec("wide-0123456789ab", 4096)
+    entries = [replace(make(i), embedding=np.eye(1, 4096, i, np.float32)[0]) for i in range(1100)]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
     for galleries in reopened(directory):
-        gallery = galleries.open("g")
-        limit = (directory / "g" / "vectors.f32").stat().st_size
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        gallery = galleries.create("wide", wide, by="test")
+        gallery.upsert(entries[:3], by="test")
+        limit = (directory / "wide" / "vectors.f32").stat().st_size
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
         try:
-            many = limit // (DIM * 4)
             with pytest.raises(StorageFailed, match="File too large"):
-                gallery.upsert([make(1000 + i) for i in range(min(many, 200_000))], by="test")
+                gallery.upsert(entries, by="test")
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        assert gallery.count() == 200
-        gallery.upsert([make(500)], by="test")
-    check_answers(directory)
+        assert gallery.count() == 3
+        assert gallery.upsert(entries, by="test") == 1097
+    assert verify(directory / "wide") == []
 
 
 READ_ONLY = """

@@ -52,7 +52,7 @@ def occurrences(directory: Path, needles: list[bytes]) -> list[str]:
 def traces(entries: list[Entry]) -> list[bytes]:
     """Parts of every embedding (they are stored as they are), and the person's name in ids, texts and images."""
     rows = [e.embedding.astype(np.float32).tobytes() for e in entries]
-    return [b"SECRET", *(row[:32] for row in rows), *(row[-32:] for row in rows)]
+    return [b"SECRET", *(row[:32] for row in rows[:40]), *(row[-32:] for row in rows[-40:])]
 
 
 @pytest.fixture
@@ -105,11 +105,11 @@ def test_an_interrupted_erasure_is_finished_at_the_next_opening(
     with pytest.MonkeyPatch.context() as patch:  # as if killed right after the commit
         patch.setattr(storage, "_rewrite", lambda: None)
         gallery.erase(Filter(persons=frozenset({"SECRET"})), by="test")
+    assert storage.store.erasing()
     galleries.close()
-    assert occurrences(directory, traces(secrets))
     with caplog.at_level(logging.WARNING, "gallery_index"):
         again = EmbeddedGalleries(directory, durability="process", tuning=EAGER)
-        again.open("g")
+        assert not again.open("g")._storage.store.erasing()
     assert "finishing an erasure" in caplog.text
     assert occurrences(directory, traces(secrets)) == []
     again.close()
