@@ -18,6 +18,7 @@ CONSTRAINTS = ROOT / "constraints.txt"
 # The lists, and the extras that each is the closure of.
 LISTS = {
     "requirements.txt": ("service",),
+    "requirements-milvus.txt": ("service", "milvus"),
     "requirements-gpu.txt": ("service-gpu",),
     "requirements-training.txt": ("train", "export"),
 }

@@ -1,0 +1,40 @@
+"""docs/deploy.md: what it names exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from service.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "docs" / "deploy.md").read_text()
+OURS = {"REID_PUBLISH"}  # of compose.yaml, not of the service
+
+
+def test_every_setting_is_one() -> None:
+    settings = {f"REID_{field.upper()}" for field in Settings.model_fields}
+    assert set(re.findall(r"\bREID_[A-Z_]+\b", GUIDE)) - OURS <= settings
+
+
+def test_its_defaults_are_the_defaults() -> None:
+    fields = Settings.model_fields
+    assert f"`REID_DRAIN_NOTICE_S` ({fields['drain_notice_s'].default:g} s)" in GUIDE
+    assert f"`REID_DRAIN_TIMEOUT_S` ({fields['drain_timeout_s'].default} s)" in re.sub(r"\s+", " ", GUIDE)
+    assert f"`REID_MAX_BODY_MIB` ({fields['max_body_mib'].default} MiB)" in GUIDE
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)]+)\)", GUIDE))))
+def test_links_lead_somewhere(target: str) -> None:
+    if target.startswith("#"):
+        headings = re.findall(r"^#+ (.+)$", GUIDE, re.M)
+        assert target[1:] in {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    else:
+        assert (ROOT / "docs" / target).resolve().is_file()
+
+
+def test_every_make_target_is_one() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert set(re.findall(r"(?:^|`)make ([a-z-]+)", GUIDE, re.M)) <= targets
