@@ -68,13 +68,13 @@ class MoveNetThunder(nn.Module):
         float32 in [0, 1], COCO's key points. Raises ValueError for another size."""
         if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] % STRIDE or images.shape[3] % STRIDE:
             raise ValueError(f"images are {tuple(images.shape)}; needed: (N, 3, H, W), H and W multiples of {STRIDE}")
-        features = F.relu6(self.stem(_pad(images.to(self.stem.weight.dtype) / 127.5 - 1)))
+        features = F.relu6(self.stem(_pad(images.to(self.stem.weight.dtype) / 127.5 - 1)), inplace=True)
         levels: dict[int, Tensor] = {}
         for index, block in enumerate(self.blocks):
             features = block(features)
             if index in _LATERAL_FROM:
                 levels[_LATERAL_FROM[index]] = features
-        features = self.lateral[0](F.relu6(self.last(features)))
+        features = self.lateral[0](F.relu6(self.last(features), inplace=True))
         for level, smooth in enumerate(self.smooth, start=1):
             finer = F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
             features = smooth(finer + self.lateral[level](levels[level]))
@@ -100,10 +100,10 @@ class _InvertedResidual(nn.Module):
         self.residual = stride == 1 and width == out
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden: Tensor = x if self.expand is None else F.relu6(self.expand(x))
+        hidden: Tensor = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
         hidden = _pad(hidden) if self.depthwise.stride == (2, 2) else hidden
-        hidden = self.project(F.relu6(self.depthwise(hidden)))
-        return x + hidden if self.residual else hidden
+        hidden = self.project(F.relu6(self.depthwise(hidden), inplace=True))
+        return hidden.add_(x) if self.residual else hidden
 
 
 class _Separable(nn.Module):
@@ -115,7 +115,7 @@ class _Separable(nn.Module):
         self.pointwise = nn.Conv2d(width, out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.pointwise(self.depthwise(x)))
+        return F.relu(self.pointwise(self.depthwise(x)), inplace=True)
 
 
 def _conv(width: int, out: int, kernel: int = 1, *, stride: int = 1, groups: int = 1) -> nn.Conv2d:
