@@ -282,6 +282,12 @@ class GalleriesAnswer(Answer):
     galleries: list[str]
 
 
+class ExamplesAnswer(Answer):
+    """Example queries for the search page."""
+
+    examples: list[str] = Field(description="File names; GET /examples/{name} is the crop.")
+
+
 class ProblemAnswer(Answer):
     """RFC 9457."""
 

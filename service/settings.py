@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     )
 
     store_thumbnails: bool = Field(False, description="Keep a small JPEG of every enrolled crop, for the search page.")
+    examples_dir: Path | None = Field(
+        None, description="Folder of crops that the search page offers as example queries, by file name."
+    )
     thumbnail_side: int = Field(192, ge=32, le=1024, description="Pixels of a thumbnail's longer side.")
 
     drain_notice_s: float = Field(

@@ -1,0 +1,1 @@
+"""`make demo`: a service with a filled gallery, in one command."""

@@ -1,0 +1,380 @@
+// The page: a query, its results, and what can be done with them.
+
+import * as api from "./api.js";
+import { card, show } from "./cards.js";
+import { rate, score, verdict } from "./certainty.js";
+import { $, confirmed, localInput, make, moment, wireDialogs } from "./dom.js";
+import * as figures from "./figures.js";
+import * as filters from "./filters.js";
+import { timeline } from "./timeline.js";
+
+const SAMPLE = 2000; // entries looked at to offer attributes in the filter
+const EXAMPLES = 12;
+const TYPES = ["image/jpeg", "image/png", "image/webp"];
+
+const narrow = matchMedia("(max-width: 52rem)"); // as in style.css
+
+const state = { crops: [], like: null, thresholds: [], calibrated: false, stores: false, running: null };
+
+// ---- the query ------------------------------------------------------------------------------------------------------
+
+function setCrops(crops) {
+  state.crops = crops;
+  state.like = null;
+  drawTray();
+  run();
+}
+
+function addFiles(files) {
+  const pictures = [...files].filter((file) => TYPES.includes(file.type));
+  if (pictures.length < files.length) say("Only JPEG, PNG and WebP pictures can be searched; the others were left out.", true);
+  if (pictures.length) setCrops([...state.crops, ...pictures]);
+}
+
+function drawTray() {
+  const thumbs = state.crops.map((crop, i) => {
+    const image = make("img", { alt: crop.name ? `Crop ${crop.name}` : `Crop ${i + 1}`, width: 64, height: 128 });
+    show(image, async () => crop);
+    const remove = make("button", { type: "button", className: "remove", "aria-label": `Remove crop ${i + 1}` }, "×");
+    remove.addEventListener("click", () => setCrops(state.crops.filter((_, j) => j !== i)));
+    return make("span", { className: "thumb" }, image, remove);
+  });
+  if (state.like) thumbs.push(make("p", { className: "like" }, `Like ${state.like.person_id ?? state.like.id}, ${state.like.camera_id}, ${moment(state.like.captured_at)}`));
+  $("tray").replaceChildren(...thumbs);
+  $("query-tools").hidden = !state.crops.length && !state.like;
+  $("enrol-button").hidden = !state.crops.length;
+  $("pick").textContent = state.crops.length ? "Add crops…" : "Choose crops…";
+}
+
+function searchFrom(match) {
+  state.crops = [];
+  state.like = match;
+  $("person-dialog").close();
+  drawTray();
+  $("results").focus();
+  run();
+}
+
+// ---- searching ------------------------------------------------------------------------------------------------------
+
+async function run() {
+  state.running?.abort();
+  if (!state.crops.length && !state.like) {
+    drawResults([]);
+    return;
+  }
+  const abort = (state.running = new AbortController());
+  $("results").setAttribute("aria-busy", "true");
+  say("Searching…");
+  const options = { gallery: $("gallery").value, k: Number($("count").value), filter: filters.filter() ?? undefined };
+  if ($("group").checked) options.group_by = "person";
+  const started = performance.now();
+  try {
+    const matches = state.like
+      ? await api.like(state.like.id, options, abort.signal)
+      : await api.search(state.crops, options, abort.signal);
+    const took = Math.round(performance.now() - started);
+    drawResults(matches);
+    if (narrow.matches) $("results").scrollIntoView();
+    const what = options.group_by ? (matches.length === 1 ? "person" : "persons") : matches.length === 1 ? "sighting" : "sightings";
+    say(matches.length ? `${matches.length} ${what} in ${took} ms` : "Nothing in this gallery fits the filters.");
+    answered();
+  } catch (problem) {
+    if (problem.name !== "AbortError") fail(problem);
+  } finally {
+    if (state.running === abort) $("results").removeAttribute("aria-busy");
+  }
+}
+
+function drawResults(matches) {
+  state.matches = matches;
+  const threshold = chosenThreshold();
+  const searched = state.crops.length || state.like;
+  $("empty").hidden = Boolean(searched);
+  if (!searched) say("");
+  const list = matches.map((match, i) => card($("gallery").value, match, { rank: i + 1, threshold, actions }));
+  if (threshold && matches.length) {
+    const above = matches.filter((match) => match.score >= threshold.score).length;
+    list.splice(above, 0, line(threshold, above, matches.length));
+  }
+  $("cards").replaceChildren(...list);
+  const judged = verdict(matches, threshold, state.calibrated);
+  $("verdict").hidden = !judged?.text;
+  $("verdict").textContent = judged?.text ?? "";
+  $("verdict").className = `verdict ${judged?.sure ? "sure" : judged?.quiet ? "quiet" : "unsure"}`;
+}
+
+function line(threshold, above, all) {
+  const found = `${Math.round(threshold.true_match_rate * 100)} % of true matches lie above it`;
+  const text = `Your line: ${rate(threshold.false_match_rate)} false matches, score ${score(threshold.score)}; ${found}. ${above} of ${all} above.`;
+  return make("li", { className: "line" }, text);
+}
+
+function chosenThreshold() {
+  return state.thresholds[Number($("threshold").value)] ?? null;
+}
+
+// ---- what cards can do ----------------------------------------------------------------------------------------------
+
+const actions = {
+  like: searchFrom,
+  person: showPerson,
+  async remove(match, button) {
+    const yes = await confirmed("Delete this sighting?", `${match.id}, ${match.camera_id}. It cannot be brought back.`, "Delete");
+    if (!yes) return;
+    try {
+      await api.remove($("gallery").value, match.id);
+      const next = button.closest("li").nextElementSibling?.querySelector("button");
+      button.closest("li").remove();
+      (next ?? $("results")).focus();
+      say(`Deleted ${match.id}.`);
+      refresh();
+    } catch (problem) {
+      fail(problem);
+    }
+  },
+};
+
+async function showPerson(match) {
+  const gallery = $("gallery").value;
+  try {
+    const found = await api.entries(gallery, { person: match.person_id, limit: 1000 });
+    found.sort((a, b) => a.captured_at.localeCompare(b.captured_at));
+    const cameras = new Set(found.map((entry) => entry.camera_id)).size;
+    $("person-title").textContent = match.person_id;
+    $("person-hint").textContent = `${found.length} sightings on ${cameras} cameras, ${moment(found[0].captured_at)} to ${moment(found.at(-1).captured_at)}. Choose a dot to see it.`;
+    const list = found.map((entry) => card(gallery, entry, { actions: { like: searchFrom, remove: actions.remove } }));
+    $("person-cards").replaceChildren(...list);
+    const pick = (entry) => {
+      for (const item of list) item.classList.toggle("picked", item.dataset.id === entry.id);
+      const chosen = list.find((item) => item.dataset.id === entry.id);
+      chosen?.scrollIntoView({ block: "nearest" });
+      chosen?.querySelector("button").focus({ preventScroll: true });
+    };
+    $("timeline").replaceChildren(timeline(found, pick));
+    $("erase-person").dataset.person = match.person_id;
+    if (!$("person-dialog").open) $("person-dialog").showModal();
+  } catch (problem) {
+    fail(problem);
+  }
+}
+
+async function erasePerson() {
+  const person = $("erase-person").dataset.person;
+  const yes = await confirmed(`Erase ${person}?`, "Every sighting of this person is erased from the gallery and its files.", "Erase all");
+  if (!yes) return;
+  try {
+    const many = await api.erase($("gallery").value, person);
+    $("person-dialog").close();
+    await run();
+    say(`Erased ${many} sightings of ${person}.`);
+    refresh();
+  } catch (problem) {
+    $("person-dialog").close();
+    fail(problem);
+  }
+}
+
+// ---- enrolling ------------------------------------------------------------------------------------------------------
+
+function openEnrol() {
+  $("enrol-title").textContent = state.crops.length === 1 ? "Enrol this crop" : `Enrol ${state.crops.length} crops`;
+  $("enrol-time").value = localInput(new Date());
+  $("enrol-error").hidden = true;
+  $("enrol-dialog").showModal();
+}
+
+async function enrol(event) {
+  event.preventDefault();
+  const known = {
+    camera_id: $("enrol-camera").value,
+    captured_at: new Date($("enrol-time").value).toISOString(),
+    person_id: $("enrol-person").value || null,
+  };
+  try {
+    for (const crop of state.crops) await api.enrol($("gallery").value, newId(), crop, known);
+    $("enrol-dialog").close();
+    await Promise.all([run(), refresh()]);
+    const what = state.crops.length === 1 ? "the crop" : `${state.crops.length} crops`;
+    say(`Enrolled ${what}.${state.stores ? "" : " Pictures are not stored by this service."}`);
+  } catch (problem) {
+    if (problem.status === 401) $("enrol-dialog").close();
+    complain("enrol-error", problem);
+    if (problem.status === 401 || problem.status === 0) fail(problem);
+  }
+}
+
+/** 96 random bits; crypto.randomUUID exists only where the page comes over HTTPS or from this machine. */
+function newId() {
+  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// ---- telling --------------------------------------------------------------------------------------------------------
+
+function say(text, bad = false) {
+  $("status").textContent = text;
+  $("status").classList.toggle("bad", bad);
+}
+
+function complain(id, problem) {
+  $(id).textContent = inWords(problem);
+  $(id).hidden = false;
+}
+
+function inWords(problem) {
+  if (problem.status === 403) return `Your key does not allow this: ${problem.message}.`;
+  if (problem.status === 429 || problem.status === 503) return "The service is busy; try again in a moment.";
+  return problem.message;
+}
+
+function fail(problem) {
+  if (problem.status === 401) {
+    say("The service wants an API key.", true);
+    askForKey(api.key.get() ? "The service does not know this key, or it has expired." : "");
+  } else if (problem.status === 0) {
+    $("banner").textContent = "The service does not answer. What you see may be old; the page tries again by itself.";
+    $("banner").hidden = false;
+    say("", true);
+  } else {
+    say(inWords(problem), true);
+  }
+}
+
+function answered() {
+  if ($("banner").hidden) return;
+  $("banner").hidden = true;
+  start();
+}
+
+// ---- keys -----------------------------------------------------------------------------------------------------------
+
+function askForKey(complaint) {
+  $("key-button").hidden = false;
+  $("key-error").textContent = complaint;
+  $("key-error").hidden = !complaint;
+  if (!$("key-dialog").open) $("key-dialog").showModal();
+}
+
+function useKey(value) {
+  api.key.set(value);
+  $("key").value = "";
+  $("key-dialog").close();
+  start();
+}
+
+// ---- beginning ------------------------------------------------------------------------------------------------------
+
+function showModel(model) {
+  state.calibrated = Boolean(model.calibration);
+  state.stores = model.store_thumbnails;
+  state.thresholds = [...(model.calibration?.thresholds ?? [])].sort((a, b) => a.false_match_rate - b.false_match_rate);
+  const kept = $("threshold").value;
+  $("threshold").replaceChildren(
+    ...state.thresholds.map((t, i) => make("option", { value: i }, rate(t.false_match_rate))),
+    make("option", { value: "" }, "no line"),
+  );
+  const usual = state.thresholds.findIndex((t) => t.false_match_rate >= 0.001);
+  $("threshold").value = kept || String(usual < 0 ? state.thresholds.length - 1 : usual);
+  $("threshold-field").hidden = !state.thresholds.length;
+  $("model").textContent = `Model ${model.model_id}, ${state.calibrated ? `calibrated on ${model.calibration.source}` : "not calibrated"}.`;
+}
+
+async function showGalleries() {
+  const names = await api.galleries();
+  const kept = $("gallery").value;
+  $("gallery").replaceChildren(...names.map((name) => make("option", { value: name }, name)));
+  $("gallery").value = names.includes(kept) ? kept : names.includes("default") ? "default" : (names[0] ?? "");
+  $("gallery-field").hidden = names.length < 2;
+}
+
+async function showExamples() {
+  const names = await api.examples();
+  const list = names.map((name, i) => {
+    const title = name.replace(/\.[^.]+$/, "").replace(/^\d+ /, "");
+    const image = make("img", { alt: "", width: 48, height: 96 });
+    const button = make("button", { type: "button", className: "example", title, "aria-label": `Search for ${title}` }, image);
+    button.hidden = i >= EXAMPLES;
+    if (!button.hidden) show(image, () => api.example(name));
+    button.addEventListener("click", async () => {
+      try {
+        const crop = await api.example(name);
+        setCrops([new File([crop], title, { type: crop.type })]);
+      } catch (problem) {
+        fail(problem);
+      }
+    });
+    return button;
+  });
+  $("example-list").replaceChildren(...list);
+  $("examples").hidden = !names.length;
+}
+
+let refresh = () => {};
+
+/** Also after a new key, and when a lost service is back. */
+async function start() {
+  try {
+    showModel(await api.model());
+    await showGalleries();
+    await showExamples();
+    await changeGallery();
+    if (state.crops.length || state.like) await run();
+  } catch (problem) {
+    fail(problem);
+  }
+}
+
+async function changeGallery() {
+  await refresh();
+  filters.showAttributes(await api.entries($("gallery").value, { limit: SAMPLE }));
+}
+
+function wire() {
+  wireDialogs();
+  $("filters").open = !narrow.matches;
+  filters.wire(run);
+  $("pick").addEventListener("click", () => $("file").click());
+  $("file").addEventListener("change", () => {
+    addFiles($("file").files);
+    $("file").value = "";
+  });
+  $("clear").addEventListener("click", () => {
+    setCrops([]);
+    $("pick").focus();
+  });
+  for (const id of ["group", "count"]) $(id).addEventListener("change", run);
+  $("threshold").addEventListener("change", () => drawResults(state.matches ?? []));
+  $("gallery").addEventListener("change", () => changeGallery().then(run, fail));
+  $("enrol-button").addEventListener("click", openEnrol);
+  $("enrol-form").addEventListener("submit", enrol);
+  $("erase-person").addEventListener("click", erasePerson);
+  $("key-button").addEventListener("click", () => askForKey(""));
+  $("key-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    useKey($("key").value.trim());
+  });
+  $("key-forget").addEventListener("click", () => useKey(""));
+  document.addEventListener("paste", (event) => addFiles(event.clipboardData?.files ?? []));
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    $("drop").classList.add("over");
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) $("drop").classList.remove("over");
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    $("drop").classList.remove("over");
+    addFiles(event.dataTransfer?.files ?? []);
+  });
+  refresh = figures.watch(() => $("gallery").value, {
+    onInfo: (info) => filters.showCameras(info.cameras),
+    onProblem: (problem) => {
+      if (problem.status === 0) fail(problem);
+    },
+    onAnswer: answered,
+  });
+}
+
+wire();
+start();
