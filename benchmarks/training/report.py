@@ -13,7 +13,8 @@ TARGET_STEP, TARGET_SHARE, TARGET_WAIT = 1.15, 0.9, 0.03
 def markdown(result: dict[str, Any]) -> str:
     """Three tables: steps, online pose, real batches."""
     lines = [
-        f"# What a training step costs\n\n{result['machine']['cpu']}, one thread; commit {result['machine']['commit']}.",
+        "# What a training step costs\n",
+        f"{result['machine']['cpu']}, one thread; commit {result['machine']['commit']}.",
         "Ratios of CPU seconds, medians over paired rounds; written by `python -m benchmarks.training`.\n",
         f"| backbone, input, batch | PGFL-KD / Baseline (at most {TARGET_STEP}) | bare backbone / PGFL-KD |",
         "|---|--:|--:|",
