@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -90,6 +90,7 @@ def test_altered_sets_are_csv_sets_too(data: Path, tmp_path: Path) -> None:
     assert by_csv.query == by_folder.query
 
 
+@settings(deadline=None)
 @given(count=st.integers(0, 200), share=st.floats(0.01, 1), seed=st.integers(0, 5))
 def test_shares_of_the_recipe(count: int, share: float, seed: int) -> None:
     kept = Counter(kept_shares(count, share, (seed, 0)))
@@ -132,6 +133,7 @@ def test_patches_come_from_other_persons(data: Path, tmp_path: Path) -> None:
             assert row["occluder"].removeprefix("background of ").split("_")[0] != row["person_id"]
 
 
+@settings(deadline=None)
 @given(cover=st.floats(0.05, 0.6), seed=st.integers(0, 1000), height=st.integers(20, 200), width=st.integers(10, 100))
 def test_boxes_have_the_size_asked_for(cover: float, seed: int, height: int, width: int) -> None:
     box = beside((height, width), cover, np.random.default_rng(seed))

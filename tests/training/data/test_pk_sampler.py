@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.data.sampler import PKSampler
@@ -12,6 +12,7 @@ from training.data.sampler import PKSampler
 counts = st.lists(st.integers(2, 30), min_size=1, max_size=12)
 
 
+@settings(deadline=None)
 @given(counts=counts, images=st.integers(2, 8), seed=st.integers(0, 9), epoch=st.integers(0, 99), data=st.data())
 def test_every_batch_is_p_identities_by_k_images(
     counts: list[int], images: int, seed: int, epoch: int, data: st.DataObject
@@ -31,6 +32,7 @@ def test_every_batch_is_p_identities_by_k_images(
         assert times == 1 or counts[labels[index]] < images
 
 
+@settings(deadline=None)
 @given(world_size=st.sampled_from([1, 2, 4]))
 def test_shares_of_all_processes_make_the_batch(world_size: int) -> None:
     sampler = PKSampler(np.repeat(np.arange(11), 9), identities=4, images=3, seed=1)
