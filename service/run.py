@@ -23,16 +23,17 @@ def serve(settings: Settings) -> int:
     """Serves until a signal. Returns 0 after a drain, 1 if the model broke down. Raises what keeps it from starting."""
     logs.configure(settings.log_format, settings.log_level)
     keys = key_file(settings)
+    threads = settings.threads or usable_cpus()
     encoder = OnnxEncoder(
         settings.model,
         providers=settings.providers,
         allow_fallback=settings.allow_fallback,
-        threads=settings.threads or usable_cpus(),
+        threads=threads,
         max_batch=settings.max_batch,
     )
     encoder.warm_up()
     log.info("model %s, %d numbers, on %s", encoder.embedding.model_id, encoder.embedding.dim, encoder.provider)
-    galleries = gallery_index.connect(settings.gallery)
+    galleries = gallery_index.connect(settings.gallery, threads=threads)
     try:
         health = Health()
         app = create_app(settings, encoder=encoder, galleries=galleries, keys=keys, health=health)

@@ -117,8 +117,8 @@ def test_a_backup_brings_the_gallery_back(image: str, volume: str, run: Run, cro
 def test_one_cpu_and_one_gigabyte_are_respected(run: Run, crops: list[bytes]) -> None:
     """Threads follow the quota, not the machine; full batches fit. A full batch of the compact model is 16 crops."""
     service = run("--cpus", "1", "--memory", "1g", "--memory-swap", "1g").wait_ready()
-    count = "from service.cpus import usable_cpus; print(usable_cpus())"
-    assert service.run("python", "-c", count).strip() == "1"
+    count = "from service.cpus import usable_cpus; import faiss; print(usable_cpus(), faiss.omp_get_max_threads())"
+    assert service.run("python", "-c", count).strip() == "1 1"
     body = b"".join(struct.pack("<I", len(crop)) + crop for crop in crops * 32)
     for _ in range(3):
         answer = service.http.post("/embed", content=body, headers={"Content-Type": "application/x-crops"})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.__main__ import main
+from service.cpus import usable_cpus
 from service.keys import MASTER
 from service.run import key_file
 from service.settings import Settings
 
+ROOT = Path(__file__).resolve().parents[2]
 Start = Callable[..., TestClient]
 KEY = "0123456789abcdef" * 4
 
@@ -89,3 +93,13 @@ def test_a_gallery_directory_of_another_owner_says_what_to_do(
     said = capsys.readouterr().err
     assert str(foreign) in said
     assert f"chown -R {os.getuid()}:{os.getgid()}" in said
+
+
+def test_libraries_count_the_cores_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    code = "import service, faiss; print(faiss.omp_get_max_threads())"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == str(usable_cpus())
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")  # the operator's word counts
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "3"
