@@ -53,6 +53,7 @@ def _export_parser() -> argparse.ArgumentParser:
     add("--calibration", type=Path, metavar="DIR", help="crops that set the ranges of int8, and to verify on")
     add("--dataset", metavar="NAME", help="measure what the export costs in mAP and Rank-1 on this data set")
     add("--data", type=Path, metavar="ROOT", help="where the data set lies")
+    add("--identities", type=int, metavar="N", help="measure on the crops of N test persons only: faster")
     add("--max-loss", type=float, metavar="POINTS", help="of mAP and Rank-1 (default: fp32 0.05, fp16 0.1, int8 0.5)")
     add(
         "--reduce-range",

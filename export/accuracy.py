@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,26 @@ class Accuracy:
             "mAP": self.pytorch.mAP - self.file.mAP,
             "rank1": self.pytorch.rank1 - self.file.rank1,
         }
+
+
+def part_of(dataset: Dataset, identities: int | None) -> Dataset:
+    """The queries and gallery crops of so many persons, evenly chosen among those queried; None for all of it.
+
+    Without other persons and distractors the figures are higher than the data set's own, but the change is measured on
+    the same crops. Raises ValueError for fewer than 2.
+    """
+    if identities is None:
+        return dataset
+    if identities < 2:
+        raise ValueError(f"--identities is {identities}; allowed: 2 or more")
+    queried = sorted({record.person_id for record in dataset.query})
+    count = min(identities, len(queried))
+    chosen = {queried[i * len(queried) // count] for i in range(count)}
+    query, gallery = (
+        tuple(record for record in records if record.person_id in chosen)
+        for records in (dataset.query, dataset.gallery)
+    )
+    return replace(dataset, query=query, gallery=gallery)
 
 
 def measure_pytorch(model: DeployedBranch, dataset: Dataset, spec: PreprocessSpec) -> Metrics:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import onnx
 from rich.console import Console
 
+from export.accuracy import part_of
 from export.complexity import multiply_accumulates, parameters
 from export.contract import code_version, model_id, read_match_calibration
 from export.convert import Converted, convert
@@ -53,7 +54,7 @@ def _prepare(request: Request, say: Say) -> Job:
         raise ValueError("--dataset NAME and --data ROOT go together; only one of them is given")
     dataset = None
     if request.dataset is not None and request.data is not None:
-        dataset = load_dataset(request.dataset, request.data)
+        dataset = part_of(load_dataset(request.dataset, request.data), request.identities)
     say(f"loading {request.source}")
     match_calibration = read_match_calibration(request.match_calibration) if request.match_calibration else None
     source = load_source(request.source, size=request.size, weights=request.weights)
@@ -95,6 +96,7 @@ def _write(job: Job, float_graph: onnx.ModelProto, converted: Converted) -> Repo
         largest_activation=converted.largest_activation,
         dataset=dataset.name if dataset else None,
         synthetic=dataset.synthetic if dataset else False,
+        identities=job.request.identities,
         accuracy=converted.accuracy,
     )
     page, data = report_paths(out)
@@ -114,7 +116,8 @@ def _contract(job: Job, converted: Converted) -> tuple[EmbeddingSpec, Provenance
     metrics: dict[str, float] = {}
     if converted.accuracy is not None and job.dataset is not None:
         figures = converted.accuracy.file
-        metrics |= {f"{job.dataset.name}/{name}": round(getattr(figures, name), 2) for name in ("mAP", "rank1")}
+        where = job.dataset.name if request.identities is None else f"{job.dataset.name}-{request.identities}-persons"
+        metrics |= {f"{where}/{name}": round(getattr(figures, name), 2) for name in ("mAP", "rank1")}
     provenance = Provenance(
         flavour=request.flavour,
         precision=request.precision,

@@ -46,6 +46,7 @@ class Report:
     largest_activation: float | None = None
     dataset: str | None = None
     synthetic: bool = False
+    identities: int | None = None
     accuracy: Accuracy | None = None
 
     def as_json(self) -> str:
@@ -120,9 +121,9 @@ class Report:
             )
             for title, name in names
         ]
-        about = (
-            f"{self.dataset}{drawn}, {accuracy.file.queries:,} queries, {accuracy.file.gallery:,} gallery crops.\n\n"
-        )
+        part = f", {self.identities} persons only" if self.identities else ""
+        crops = f"{accuracy.file.queries:,} queries, {accuracy.file.gallery:,} gallery crops"
+        about = f"{self.dataset}{drawn}{part}: {crops}.\n\n"
         return about + _table(("%", "PyTorch", "this file", "change"), rows)
 
 

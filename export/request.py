@@ -16,7 +16,8 @@ class Request:
     """One export. source: a checkpoint file or `timm:NAME`. Texts for training data and licence replace what is known.
 
     match_calibration: what `python -m training calibrate` wrote. calibration: folder of crops. dataset, data: to
-    measure mAP on. allowed_loss: percentage points, None for the precision's own. reduce_range: int8 weights in 7 bits.
+    measure mAP on, with identities: on so many persons only. allowed_loss: percentage points, None for the
+    precision's own. reduce_range: int8 weights in 7 bits.
     """
 
     source: str
@@ -31,6 +32,7 @@ class Request:
     weights: str | None = None
     training_data: str | None = None
     licence: str | None = None
+    identities: int | None = None
     allowed_loss: float | None = None
     reduce_range: bool = False
 
@@ -47,6 +49,7 @@ def from_arguments(arguments: argparse.Namespace) -> Request:
         calibration=arguments.calibration,
         dataset=arguments.dataset,
         data=arguments.data,
+        identities=arguments.identities,
         size=parse_size(arguments.size) if arguments.size else None,
         weights=arguments.weights,
         training_data=arguments.training_data,
