@@ -38,13 +38,13 @@ async def server(_: AnyKey) -> Response:
     return json_answer({"name": "pgfl-kd-reid", "version": service_version(), "extensions": ["binary_tensor_data"]})
 
 
-@router.get("/health/live")
+@router.get("/health/live", response_class=Response)
 async def live() -> Response:
     """200 as long as the event loop turns."""
     return Response()
 
 
-@router.get("/health/ready", responses=problems(503))
+@router.get("/health/ready", response_class=Response, responses=problems(503))
 async def ready(svc: Svc) -> Response:
     """200 when traffic may come."""
     complaint = svc.health.complaint
@@ -63,7 +63,7 @@ async def config(svc: Svc, _: AnyKey) -> Response:
     return json_answer(openinference.config(svc.encoder.preprocess, svc.space, svc.settings.max_crops))
 
 
-@router.get("/models/{name}/ready", responses=problems(401, 404, 503), dependencies=_KNOWN)
+@router.get("/models/{name}/ready", response_class=Response, responses=problems(401, 404, 503), dependencies=_KNOWN)
 async def model_ready(svc: Svc, _: AnyKey) -> Response:
     """200 when the model takes requests."""
     return await ready(svc)
