@@ -198,7 +198,7 @@ class _Painter:
         knee = 0.054 if cover >= 2 else 0.050
         below = 0.075 if kind == "wide trousers" else 0.047 if cover >= 2 and kind != "leggings" else 0.036
         shoe = plain(COLOURS[self.person.shoes_colour])
-        self.limb(b.ankles[i] - UP * 0.035 - b.forward * 0.03, b.toes[i], (0.042 * t, 0.034 * t), shoe, part, 0.08)
+        self.limb(b.ankles[i] - UP * 0.035 - b.forward * 0.03, b.toes[i], (0.046 * t, 0.036 * t), shoe, part, 0.08)
         self.limb(
             b.knees[i],
             b.ankles[i],
@@ -229,7 +229,7 @@ class _Painter:
         thin = 1.0 if share >= 1 else 0.86
         self.limb(b.wrists[i], b.hands[i], (0.030 * t, 0.026 * t), hand, part)
         self.limb(b.elbows[i], b.wrists[i], (0.044 * t * bulk * thin, 0.033 * t * bulk * thin), lower, part)
-        self.limb(b.shoulders[i], b.elbows[i], (0.057 * t * bulk, 0.045 * t * bulk * thin), upper, part)
+        self.limb(b.shoulders[i], b.elbows[i], (0.052 * t * bulk, 0.043 * t * bulk * thin), upper, part)
         if self.person.bag == "tote" and i == 0:
             self.carried(b.hands[0] - UP * 0.2, (0.17, 0.16), 0.02)
 
@@ -277,7 +277,7 @@ class _Painter:
             )
         elif p.hair == "ponytail":
             self.limb(
-                b.head + back * 1.5 + UP * 0.03, b.head + back * 2.0 - UP * 0.24, (0.035, 0.022), hair, HEAD, 0.06
+                b.head + back * 1.15 + UP * 0.05, b.head + back * 1.6 - UP * 0.22, (0.035, 0.022), hair, HEAD, 0.06
             )
         elif p.hair == "bun":
             bx, by, _ = self.view.project(b.head + back * 1.25 + UP * 0.07)
@@ -408,8 +408,8 @@ class _Painter:
         hx, hy, _ = self.view.project(self.bones.hands[1])
         x, y, s = self.view.project(place)
         grey = plain((0.35, 0.35, 0.37))
-        capsule(self.canvas, (hx, hy), (x, y - 0.25 * s), (0.012 * s, 0.012 * s), grey, self.label + BAG)
-        width = float(np.hypot(0.19 * np.cos(self.heading), 0.12 * np.sin(self.heading)))
+        capsule(self.canvas, (hx, hy), (x, y - 0.22 * s), (0.012 * s, 0.012 * s), grey, self.label + BAG)
+        width = float(np.hypot(0.17 * np.cos(self.heading), 0.11 * np.sin(self.heading)))
         box(
             self.canvas,
             (x, y),

@@ -13,6 +13,8 @@ from training.data.synthetic.view import Camera, as_pixels
 
 RGB = tuple[int, int, int]
 WIDTH, HEIGHT = 1600, 640
+SOFTNESS = 5.0
+"""Pixels of blur: the camera is focused on the people, and so should be whoever looks."""
 
 
 @lru_cache(maxsize=64)
@@ -24,7 +26,7 @@ def scene(camera: Camera, seed: int) -> Image.Image:
     base = ground_line(camera)
     GROUNDS[camera.scene](draw, rng, base)
     WALLS[camera.scene](draw, rng, base)
-    image = image.filter(ImageFilter.GaussianBlur(1.6))
+    image = image.filter(ImageFilter.GaussianBlur(SOFTNESS))
     return _grain(image, rng)
 
 

@@ -30,7 +30,7 @@ COCO_KEYPOINTS = (
 )
 
 ANKLE, SHANK, THIGH = 0.045, 0.240, 0.245
-HIP_HALF, SHOULDER_HALF = 0.052, 0.110
+HIP_HALF, SHOULDER_HALF = 0.052, 0.106
 UPPER_ARM, FOREARM, HAND = 0.178, 0.146, 0.055
 SHOULDER_HEIGHT, CHIN_HEIGHT, HEAD_HALF = 0.822, 0.870, 0.066
 FOOT = 0.128
@@ -140,7 +140,7 @@ def stand(pose: Pose, height: float, *, shoulder_scale: float = 1.0) -> Skeleton
         ankle + _swing(forward, up, min(0.0, leg[2] * 0.8)) * FOOT * height - up * ANKLE * 0.6 * height
         for ankle, leg in zip(ankles, legs, strict=True)
     ]
-    shoulders = [chest + left * s * SHOULDER_HALF * shoulder_scale * height - up * 0.008 * height for s in sides]
+    shoulders = [chest + left * s * SHOULDER_HALF * shoulder_scale * height - up * 0.024 * height for s in sides]
     elbows, wrists, hands = [], [], []
     for i, s in enumerate(sides):
         out = down * np.cos(pose.spread[i]) + left * s * np.sin(pose.spread[i])

@@ -27,11 +27,17 @@ def blend(base: Floats, over: Floats, weight: Floats | NDArray[np.bool_]) -> Flo
     return np.asarray(base + np.asarray(weight, np.float32)[:, :, None] * (over - base), dtype=np.float32)
 
 
+def folds(around: Floats, metres: Floats) -> Floats:
+    """Soft light and dark where cloth hangs, (h, w, 1)."""
+    wave = np.sin(metres * np.float32(19) + np.float32(1.7) * np.sin(around * np.float32(2.3)))
+    return np.asarray((np.float32(0.97) + np.float32(0.055) * wave)[:, :, None], dtype=np.float32)
+
+
 def cloth(person: Person, pattern: Pattern, around: Floats, along: Floats, length: float) -> Floats:
     """The upper garment's cloth. length: metres from along = 0 to 1."""
-    base = np.broadcast_to(rgb(person.upper_colour), (*around.shape, 3))
-    other = rgb(person.second_colour)
     metres = along * np.float32(length)
+    base = rgb(person.upper_colour) * folds(around, metres)
+    other = rgb(person.second_colour)
     if pattern == "stripes":
         return blend(base, other, np.sin(metres * np.float32(2 * np.pi / 0.11)) > 0.1)
     if pattern == "pinstripes":
@@ -122,7 +128,7 @@ def leg(person: Person, share: float) -> Texture:
     base, skin = rgb(person.lower_colour), np.array(person.skin, np.float32)
 
     def colours(around: Floats, along: Floats) -> Floats:
-        out = np.broadcast_to(base, (*around.shape, 3))
+        out = base * folds(around, along * np.float32(0.4))
         if person.lower == "jeans":
             seam = np.abs(np.abs(wrap(around)) - np.float32(np.pi / 2)) < 0.12
             fade = np.float32(0.10) * np.exp(-((along - np.float32(0.45)) ** 2) * np.float32(12))

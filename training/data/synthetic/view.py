@@ -78,7 +78,7 @@ def draw_cameras(count: int, seed: int) -> list[Camera]:
             contrast=float(rng.uniform(0.86, 1.12)),
             saturation=float(rng.uniform(0.75, 1.1)),
             blur=float(rng.uniform(0.0, 0.8)),
-            noise=float(rng.uniform(0.006, 0.022)),
+            noise=float(rng.uniform(0.003, 0.013)),
             quality=int(rng.integers(62, 93)),
             headings=tuple(float(h) for h in rng.uniform(0, 2 * np.pi) + np.array([0.0, np.pi])),
         )
