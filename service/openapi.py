@@ -48,6 +48,11 @@ def crop_bodies(json_body: type[BaseModel], *, rows: bool = False) -> dict[str, 
     return {"requestBody": {"required": True, "content": content}}
 
 
+def json_body(model: type[BaseModel], *, required: bool) -> dict[str, Any]:
+    """The request body of a route that takes JSON only."""
+    return {"requestBody": {"required": required, "content": {JSON: {"schema": _inline(model)}}}}
+
+
 def tensor_bodies(json_body: type[BaseModel]) -> dict[str, Any]:
     """The request body of /v2: JSON, or JSON and raw tensors."""
     content = {JSON: {"schema": _inline(json_body)}, ROWS: {"schema": _BYTES}}

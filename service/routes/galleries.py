@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from service.answers import json_answer
+from service.bodies import json_of
 from service.dependencies import MayAdmin, MaySearch, Svc
 from service.errors import Forbidden
-from service.openapi import problems
+from service.openapi import json_body, problems
 from service.schemas import GALLERY_PATTERN, GalleriesAnswer, GalleryAnswer, GalleryBody, gallery_answer
 
 router = APIRouter(prefix="/galleries", tags=["galleries"])
@@ -27,18 +28,24 @@ async def names(svc: Svc, principal: MaySearch) -> Response:
     return json_answer({"galleries": [name for name in found if principal.sees(name)]})
 
 
-@router.put("/{gallery}", response_model=GalleryAnswer, responses=problems(401, 403, 409, 422, 503))
-async def create(
-    gallery: NewName, svc: Svc, principal: MayAdmin, body: Annotated[GalleryBody | None, Body()] = None
-) -> Response:
+@router.put(
+    "/{gallery}",
+    response_model=GalleryAnswer,
+    responses=problems(401, 403, 409, 413, 415, 422, 429, 503),
+    openapi_extra=json_body(GalleryBody, required=False),
+)
+async def create(request: Request, gallery: NewName, svc: Svc, principal: MayAdmin) -> Response:
     """Makes a gallery for the served model; one that is there stays as it is, apart from a retention that is given."""
     if not principal.sees(gallery):
         raise Forbidden(f"the key {principal.name!r} may use the gallery {principal.gallery!r} only")
+    with svc.bodies.hold(request) as reading:
+        body = await reading.read()
+    wish = json_of(body, GalleryBody) if body else GalleryBody()
 
     def work() -> object:
         made = svc.galleries.create(gallery, svc.space, by=principal.name)
-        if body is not None and "retention_days" in body.model_fields_set:
-            made.set_retention(body.retention_days, by=principal.name)
+        if "retention_days" in wish.model_fields_set:
+            made.set_retention(wish.retention_days, by=principal.name)
         return gallery_answer(made.info())
 
     return json_answer(await svc.in_thread(work))
