@@ -3,7 +3,7 @@ PYTHON ?= python3
 export ORT_DISABLE_TELEMETRY := 1
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-integrations lint bench clean lock image image-milvus image-gpu image-training test-image test-built-image test-gpu-image
+.PHONY: demo test test-integrations test-milvus lint bench clean lock image image-milvus image-gpu image-training test-image test-built-image test-gpu-image
 
 # Everything: training, export, service, tools.
 .venv/.ready: pyproject.toml constraints.txt
@@ -31,6 +31,15 @@ test: .venv/.ready .venv-service/.ready
 
 test-integrations: .venv/.ready .venv-service/.ready .venv-integrations/.ready
 	.venv-integrations/bin/python -m pytest -W default tests/integrations
+
+# The gallery's contract tests against a real Milvus server, which pip installs.
+.venv-milvus/.ready: tests/gallery_index/milvus-requirements.txt
+	$(PYTHON) -m venv .venv-milvus
+	.venv-milvus/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+test-milvus: .venv-milvus/.ready
+	.venv-milvus/bin/python tests/gallery_index/run_milvus_tests.py
 
 lint: .venv/.ready
 	.venv/bin/ruff check .

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from gallery_index.types import Filter
 
+_stream = logging.getLogger(__name__)
+
 Action = Literal["create", "enrol", "search", "delete", "erase", "retention", "expire", "drop"]
+
+
+class Audit(Protocol):
+    """Takes note of who did what."""
+
+    def record(self, action: Action, gallery: str, *, by: str, count: int, **details: object) -> None:
+        """count: entries stored, found or removed."""
+        ...
+
+
+class AuditStream:
+    """Without a directory of its own the log goes to the logger "gallery_index.audit", one JSON line per call."""
+
+    def record(self, action: Action, gallery: str, *, by: str, count: int, **details: object) -> None:
+        """As in Audit."""
+        _stream.info("%s", _line(datetime.now(UTC), action, gallery, by=by, count=count, **details))
 
 
 class AuditLog:
@@ -22,14 +41,18 @@ class AuditLog:
     def record(self, action: Action, gallery: str, *, by: str, count: int, **details: object) -> None:
         """count: entries stored, found or removed. O_APPEND makes one line one write, whatever thread it comes from."""
         now = datetime.now(UTC)
-        who = {"at": now.isoformat(timespec="milliseconds"), "by": by}
-        line = {**who, "action": action, "gallery": gallery, "count": count, **details}
+        line = _line(now, action, gallery, by=by, count=count, **details)
         path = self._directory / f"audit-{now:%Y-%m}.jsonl"
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.write(fd, json.dumps(line, ensure_ascii=False).encode() + b"\n")
+            os.write(fd, line.encode() + b"\n")
         finally:
             os.close(fd)
+
+
+def _line(now: datetime, action: Action, gallery: str, **details: object) -> str:
+    told = {"at": now.isoformat(timespec="milliseconds"), "by": details.pop("by"), "action": action, "gallery": gallery}
+    return json.dumps(told | details, ensure_ascii=False)
 
 
 def describe(where: Filter) -> dict[str, object]:

@@ -20,4 +20,8 @@ def connect(url: str, *, durability: Durability = "full", threads: int | None = 
     scheme, _, rest = url.partition(":")
     if scheme == "file" and rest and not rest.startswith("//"):
         return EmbeddedGalleries(Path(rest), durability=durability, threads=threads)
+    if scheme == "milvus" and rest.startswith("//"):
+        from gallery_index.milvus import MilvusGalleries  # noqa: PLC0415 - pymilvus is an extra of its own
+
+        return MilvusGalleries(url)
     raise InvalidRequest(f"gallery URL is {url!r}; allowed: file:DATA_DIR or milvus://HOST:PORT")

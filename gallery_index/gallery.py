@@ -18,6 +18,7 @@ from gallery_index.tuning import Tuning
 from gallery_index.types import Embedding, Entry, Filter, Fusion, GalleryInfo, Match, Page, Sighting
 from gallery_index.validation import (
     MAX_PAGE,
+    MAX_RETENTION_DAYS,
     check_entries,
     check_filter,
     check_number,
@@ -25,8 +26,6 @@ from gallery_index.validation import (
     check_search,
 )
 from reid_contract import EmbeddingSpec
-
-MAX_RETENTION_DAYS = 36_500
 
 
 class EmbeddedGallery:
@@ -140,7 +139,7 @@ class EmbeddedGallery:
         with self._storage.reading():
             allowed = None if where == EVERYTHING else self._store.slots(where)
             nearest = partial(self._storage.engine.nearest, allowed=allowed)
-            answers = find(request, queries, nearest, self._store.persons, self._storage.vectors.rows)
+            answers = find(request, queries, nearest, self._store.persons, self._storage.vectors.rows.__getitem__)
             sightings = self._store.by_slots([slot for hits in answers for slot in hits.slots.tolist()])
         self._audit.record(
             "search",

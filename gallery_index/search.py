@@ -11,6 +11,7 @@ from gallery_index.errors import InvalidRequest
 from gallery_index.rerank import rerank
 from gallery_index.scan import Hits, sorted_hits
 from gallery_index.types import Embedding, Fusion
+from gallery_index.vectors import Slots
 
 RERANK_CANDIDATES = 200
 
@@ -18,6 +19,9 @@ RERANK_CANDIDATES = 200
 Nearest = Callable[[Embedding, int], list[Hits]]
 # slots -> who is in them; an entry without a person is None
 Persons = Callable[[list[int]], dict[int, str | None]]
+
+# slots (N,) -> their embeddings (N, D)
+Rows = Callable[[Slots], Embedding]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +35,14 @@ class Request:
     rerank: bool
 
 
-def find(request: Request, queries: Embedding, nearest: Nearest, persons: Persons, rows: Embedding) -> list[Hits]:
+def find(request: Request, queries: Embedding, nearest: Nearest, persons: Persons, rows: Rows) -> list[Hits]:
     """The answers of each query, or of the one track: at most k hits, best first."""
     if request.fuse == "mean":
         queries = _mean(queries)
     tracks = [queries] if request.fuse == "best" else list(queries[:, None])
     wanted = max(request.k, RERANK_CANDIDATES) if request.rerank else request.k
     answers: list[Hits | None] = [None] * len(tracks)
-    while None in answers:
+    while any(answer is None for answer in answers):
         open_tracks = [i for i, answer in enumerate(answers) if answer is None]
         found = iter(nearest(np.concatenate([tracks[i] for i in open_tracks]), wanted))
         for i in open_tracks:
@@ -69,11 +73,11 @@ def _fused(hits: list[Hits], count: int) -> Hits:
     return sorted_hits(slots, scores, count)
 
 
-def _choose(request: Request, hits: Hits, persons: Persons, rows: Embedding) -> Hits:
+def _choose(request: Request, hits: Hits, persons: Persons, rows: Rows) -> Hits:
     if request.rerank and len(hits.slots) > 1:
         top = max(request.k, RERANK_CANDIDATES)  # its work grows with the square; what is behind keeps its order
         order = np.arange(len(hits.slots))
-        order[:top] = rerank(hits.scores[:top], rows[hits.slots[:top]])
+        order[:top] = rerank(hits.scores[:top], rows(hits.slots[:top]))
         hits = Hits(hits.slots[order], hits.scores[order])
     keep = hits.scores >= request.min_score
     if request.group_by_person:

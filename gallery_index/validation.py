@@ -15,6 +15,7 @@ from reid_contract import EmbeddingSpec
 
 MAX_K = 100_000
 MAX_PAGE = 1000
+MAX_RETENTION_DAYS = 36_500
 MAX_ID = 256
 MAX_ATTRIBUTES = 64
 LENGTH_TOLERANCE = 0.01  # a float16 export is off by about 1e-3

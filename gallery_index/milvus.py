@@ -1,0 +1,158 @@
+"""The same galleries on a Milvus server or cluster: one collection each. `milvus://[USER:PASSWORD@]HOST[:PORT][/DB]`.
+
+Filters are pushed down as expressions, the index is exact (FLAT), reads are strongly consistent. What differs from the
+embedded gallery: Milvus answers at most 16,384 candidates, a batch is as atomic as Milvus makes one request, and what
+was erased leaves its object storage when Milvus collects its garbage, not when `erase` returns.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, MilvusException, connections, utility
+
+from gallery_index.audit import Audit, AuditStream
+from gallery_index.errors import InvalidRequest, StorageFailed, UnknownGallery
+from gallery_index.milvus_fields import quote, schema
+from gallery_index.milvus_gallery import MilvusGallery
+from gallery_index.types import Filter
+from gallery_index.validation import check_name, check_same_model
+from reid_contract import EmbeddingSpec
+
+PREFIX = "reid_"
+SETTINGS = "reidsettings"  # retention in days; a collection's description cannot be changed later
+DEFAULT_PORT = 19530
+
+_INDEX = {"index_type": "FLAT", "metric_type": "IP", "params": {}}
+
+
+class MilvusGalleries:
+    """All galleries of one Milvus database. Implements interface.Galleries."""
+
+    def __init__(self, url: str, audit: Audit | None = None) -> None:
+        parts = urlsplit(url)
+        if not parts.hostname:
+            raise InvalidRequest(f"gallery URL is {url!r}; allowed: milvus://[USER:PASSWORD@]HOST[:PORT][/DATABASE]")
+        self._alias = f"gallery-{uuid4().hex}"
+        self._audit = audit or AuditStream()
+        self._opened: dict[str, MilvusGallery] = {}
+        self._changing = Lock()
+        with milvus_errors(f"{parts.hostname}:{parts.port or DEFAULT_PORT}"):
+            connections.connect(
+                self._alias,
+                host=parts.hostname,
+                port=str(parts.port or DEFAULT_PORT),
+                user=parts.username or "",
+                password=parts.password or "",
+                db_name=parts.path.strip("/") or "default",
+                timeout=10,
+            )
+            self._settings = self._open_settings()
+
+    def names(self) -> list[str]:
+        """In alphabetical order."""
+        with milvus_errors("collections"):
+            found = utility.list_collections(using=self._alias)
+        return sorted(_gallery_name(collection) for collection in found if collection.startswith(PREFIX))
+
+    def create(self, name: str, embedding: EmbeddingSpec, *, by: str) -> MilvusGallery:
+        """Idempotent for the same model."""
+        check_name(name)
+        with self._changing:
+            if name not in self.names():
+                with milvus_errors(name):
+                    _create(_collection_name(name), schema(embedding), self._alias)
+                self._audit.record("create", name, by=by, count=0, model_id=embedding.model_id)
+            return self._open(name, embedding)
+
+    def open(self, name: str, embedding: EmbeddingSpec | None = None) -> MilvusGallery:
+        """The same object each time, until it is dropped."""
+        check_name(name)
+        with self._changing:
+            return self._open(name, embedding)
+
+    def drop(self, name: str, *, by: str) -> None:
+        """Milvus removes the collection's files in its own time."""
+        check_name(name)
+        with self._changing:
+            if name not in self.names():
+                raise UnknownGallery(f"there is no gallery {name!r}")
+            if gallery := self._opened.pop(name, None):
+                gallery.close()
+            with milvus_errors(name):
+                utility.drop_collection(_collection_name(name), using=self._alias)
+                self._settings.delete(f"name in [{quote(name)}]")
+            self._audit.record("drop", name, by=by, count=0)
+
+    def expire(self) -> int:
+        """Erases what is past its gallery's retention."""
+        return sum(_expire(self.open(name)) for name in self.names())
+
+    def close(self) -> None:
+        """Ends the connection."""
+        with self._changing:
+            while self._opened:
+                self._opened.popitem()[1].close()
+            connections.disconnect(self._alias)
+
+    def _open(self, name: str, embedding: EmbeddingSpec | None) -> MilvusGallery:
+        if name not in self._opened:
+            if name not in self.names():
+                raise UnknownGallery(f"there is no gallery {name!r}")
+            with milvus_errors(name):
+                collection = Collection(_collection_name(name), using=self._alias)
+                collection.load()
+            bound = json.loads(collection.description)
+            spec = EmbeddingSpec(bound["model_id"], bound["dim"])
+            self._opened[name] = MilvusGallery(name, spec, collection, self._settings, self._audit)
+        check_same_model(name, self._opened[name].embedding, embedding)
+        return self._opened[name]
+
+    def _open_settings(self) -> Collection:
+        if not utility.has_collection(SETTINGS, using=self._alias):
+            fields = [
+                FieldSchema("name", DataType.VARCHAR, max_length=64, is_primary=True),
+                FieldSchema("retention_days", DataType.INT64),
+                FieldSchema("embedding", DataType.FLOAT_VECTOR, dim=2),  # Milvus wants one
+            ]
+            _create(SETTINGS, CollectionSchema(fields, "settings of the galleries"), self._alias)
+        settings = Collection(SETTINGS, using=self._alias)
+        settings.load()
+        return settings
+
+
+def _create(name: str, fields: CollectionSchema, alias: str) -> None:
+    collection = Collection(name, fields, using=alias, consistency_level="Strong")
+    collection.create_index("embedding", _INDEX)
+
+
+def _expire(gallery: MilvusGallery) -> int:
+    days = gallery.retention_days()
+    if days is None:
+        return 0
+    old = Filter(until=datetime.now(UTC) - timedelta(days=days))
+    return gallery.erase(old, by="retention") if gallery.count(old) else 0
+
+
+def _collection_name(gallery: str) -> str:
+    """Milvus allows no '-'."""
+    return PREFIX + gallery.replace("_", "_u").replace("-", "_d")
+
+
+def _gallery_name(collection: str) -> str:
+    return collection.removeprefix(PREFIX).replace("_d", "-").replace("_u", "_")
+
+
+@contextmanager
+def milvus_errors(what: str) -> Iterator[None]:
+    """Every failure of the server becomes StorageFailed."""
+    try:
+        yield
+    except MilvusException as error:
+        raise StorageFailed(f"Milvus, {what}: {error.message or error}") from error

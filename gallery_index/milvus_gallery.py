@@ -1,0 +1,281 @@
+"""One gallery as a Milvus collection."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from pymilvus import Collection, MilvusException
+
+from gallery_index.audit import Audit, describe
+from gallery_index.errors import InvalidRequest, StorageFailed, UnknownEntry, UnknownGallery
+from gallery_index.filters import moment
+from gallery_index.interface import EVERYTHING
+from gallery_index.milvus_fields import (
+    ALL,
+    NOBODY,
+    SIGHTING,
+    WHOLE,
+    expression,
+    one_of,
+    quote,
+    to_entry,
+    to_row,
+    to_sighting,
+)
+from gallery_index.scan import Hits
+from gallery_index.search import Request, find
+from gallery_index.types import Embedding, Entry, Filter, Fusion, GalleryInfo, Match, Page, Sighting
+from gallery_index.validation import (
+    MAX_PAGE,
+    MAX_RETENTION_DAYS,
+    check_entries,
+    check_filter,
+    check_number,
+    check_queries,
+    check_search,
+)
+from gallery_index.vectors import Slots
+from reid_contract import EmbeddingSpec
+
+MOST = 16_384  # candidates of one query; Milvus's own limit
+
+
+class MilvusGallery:
+    """Implements interface.Gallery. Writers of one process are one at a time, so that counting what is new is right."""
+
+    def __init__(self, name: str, embedding: EmbeddingSpec, collection: Collection, settings: Collection, audit: Audit):
+        self._name = name
+        self._embedding = embedding
+        self._collection = collection
+        self._settings = settings
+        self._audit = audit
+        self._writing = Lock()
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        """As in the URL."""
+        return self._name
+
+    @property
+    def embedding(self) -> EmbeddingSpec:
+        """The model it is bound to."""
+        return self._embedding
+
+    def upsert(self, entries: Sequence[Entry], *, by: str) -> int:
+        """Stores entries, replacing those of the same id. Returns how many ids were new."""
+        rows = check_entries(entries, self._embedding.dim)
+        new = 0
+        if entries:
+            data = [to_row(entry, row) for entry, row in zip(entries, rows, strict=True)]
+            with self._calls(), self._writing:
+                new = len(entries) - self._count(one_of("id", [entry.id for entry in entries]))
+                self._collection.upsert(data)
+        self._audit.record("enrol", self._name, by=by, count=len(entries), new=new)
+        return new
+
+    def get(self, entry_id: str) -> Sighting:
+        """Raises UnknownEntry."""
+        with self._calls():
+            for row in self._query(one_of("id", [entry_id]), SIGHTING, 1):
+                return to_sighting(row)
+        raise UnknownEntry(f"gallery {self._name!r} has no entry {entry_id!r}")
+
+    def vector(self, entry_id: str) -> Embedding:
+        """(D,) float32. Raises UnknownEntry."""
+        return self._whole(entry_id).embedding
+
+    def thumbnail(self, entry_id: str) -> bytes | None:
+        """None where none was stored. Raises UnknownEntry."""
+        return self._whole(entry_id).thumbnail
+
+    def read(self, ids: Sequence[str]) -> list[Entry]:
+        """Those that exist, in the order of their ids."""
+        with self._calls():
+            rows = self._query(one_of("id", ids), WHOLE, max(1, len(ids)))
+        return sorted(map(to_entry, rows), key=lambda entry: entry.id)
+
+    def delete(self, ids: Sequence[str], *, by: str) -> int:
+        """Returns how many existed."""
+        count = self._delete(one_of("id", ids))
+        self._audit.record("delete", self._name, by=by, count=count, ids=list(ids))
+        return count
+
+    def erase(self, where: Filter, *, by: str) -> int:
+        """Deletes what the filter allows and asks Milvus to compact."""
+        check_filter(where)
+        if where == EVERYTHING:
+            raise InvalidRequest("the filter of an erasure is empty; allowed: one that says what to erase")
+        count = self._delete(expression(where))
+        with self._calls():
+            self._collection.flush()
+            self._collection.compact()
+        self._audit.record("erase", self._name, by=by, count=count, where=describe(where))
+        return count
+
+    def page(self, where: Filter = EVERYTHING, *, cursor: str | None = None, limit: int = 100) -> Page:
+        """The cursor is the last id of the page before."""
+        check_filter(where)
+        check_number("limit", limit, 1, MAX_PAGE)
+        after = f" and id > {quote(cursor)}" if cursor else ""
+        with self._calls():
+            rows = self._query(expression(where) + after, SIGHTING, limit + 1)
+        sightings = sorted(map(to_sighting, rows), key=lambda s: s.id)
+        more = len(sightings) > limit
+        return Page(tuple(sightings[:limit]), sightings[limit - 1].id if more else None)
+
+    def count(self, where: Filter = EVERYTHING) -> int:
+        """How many entries the filter allows."""
+        check_filter(where)
+        with self._calls():
+            return self._count(expression(where))
+
+    def info(self) -> GalleryInfo:
+        """Counts per camera and day; reads through the whole gallery, as Milvus cannot group."""
+        cameras: Counter[str] = Counter()
+        days: Counter[str] = Counter()
+        persons: set[str] = set()
+        for row in self._walk(["id", "camera_id", "person_id", "captured_at"]):
+            cameras[row["camera_id"]] += 1
+            days[moment(row["captured_at"]).date().isoformat()] += 1
+            persons.add(row["person_id"])
+        return GalleryInfo(
+            name=self._name,
+            model_id=self._embedding.model_id,
+            dim=self._embedding.dim,
+            entries=cameras.total(),
+            persons=len(persons - {NOBODY}),
+            cameras=dict(sorted(cameras.items())),
+            days=dict(sorted(days.items())),
+            retention_days=self.retention_days(),
+        )
+
+    def search(
+        self,
+        queries: Embedding,
+        *,
+        k: int,
+        where: Filter = EVERYTHING,
+        group_by_person: bool = False,
+        min_score: float = -1.0,
+        fuse: Fusion | None = None,
+        rerank: bool = False,
+        by: str,
+    ) -> list[list[Match]]:
+        """As in interface.Gallery.search."""
+        queries = check_queries(queries, self._embedding.dim)
+        check_search(k, min_score, fuse)
+        check_filter(where)
+        with self._calls():
+            candidates = _Candidates(self._collection, None if where == EVERYTHING else expression(where))
+            request = Request(k, min_score, group_by_person, fuse, rerank)
+            answers = find(request, queries, candidates.nearest, candidates.persons, candidates.rows)
+        count = sum(len(hits.slots) for hits in answers)
+        asked = {"queries": len(queries), "k": k, "where": describe(where)}
+        self._audit.record("search", self._name, by=by, count=count, **asked)
+        return [candidates.matches(hits) for hits in answers]
+
+    def set_retention(self, days: int | None, *, by: str) -> None:
+        """None keeps everything."""
+        if days is not None:
+            check_number("retention_days", days, 1, MAX_RETENTION_DAYS)
+        with self._calls():
+            self._settings.upsert([{"name": self._name, "retention_days": days or 0, "embedding": [0.0, 1.0]}])
+        self._audit.record("retention", self._name, by=by, count=0, days=days)
+
+    def retention_days(self) -> int | None:
+        """None keeps everything."""
+        with self._calls():
+            found = self._settings.query(f"name in [{quote(self._name)}]", output_fields=["retention_days"])
+        return found[0]["retention_days"] or None if found else None
+
+    def close(self) -> None:
+        """Calls after this raise UnknownGallery."""
+        self._closed = True
+
+    def _whole(self, entry_id: str) -> Entry:
+        for entry in self.read([entry_id]):
+            return entry
+        raise UnknownEntry(f"gallery {self._name!r} has no entry {entry_id!r}")
+
+    def _delete(self, where: str) -> int:
+        with self._calls(), self._writing:
+            count = self._count(where)
+            if count:
+                self._collection.delete(where)
+        return count
+
+    def _count(self, where: str) -> int:
+        return int(self._collection.query(where, output_fields=["count(*)"])[0]["count(*)"])
+
+    def _query(self, where: str, fields: list[str], limit: int) -> list[dict[str, Any]]:
+        """The first `limit` in the order of the ids: that is what the iterator's flag makes Milvus promise."""
+        return list(self._collection.query(where, output_fields=fields, limit=limit, reduce_stop_for_best="True"))
+
+    def _walk(self, fields: list[str]) -> Iterator[dict[str, Any]]:
+        after = ""
+        while True:
+            with self._calls():
+                rows = self._query(f"{ALL} and id > {quote(after)}", fields, MAX_PAGE)
+            yield from rows
+            if len(rows) < MAX_PAGE:
+                return
+            after = max(row["id"] for row in rows)
+
+    @contextmanager
+    def _calls(self) -> Iterator[None]:
+        if self._closed:
+            raise UnknownGallery(f"gallery {self._name!r} is closed")
+        try:
+            yield
+        except MilvusException as error:
+            raise StorageFailed(f"Milvus, gallery {self._name!r}: {error.message or error}") from error
+
+
+class _Candidates:
+    """What Milvus answers to one search, under numbers as `find` wants them."""
+
+    def __init__(self, collection: Collection, where: str | None) -> None:
+        self._collection = collection
+        self._where = where
+        self._number_of: dict[str, int] = {}
+        self._sightings: list[Sighting] = []
+
+    def nearest(self, queries: Embedding, count: int) -> list[Hits]:
+        """As in search.Nearest, for at most MOST candidates."""
+        parameters = {"metric_type": "IP", "params": {}}
+        found = self._collection.search(
+            queries.tolist(), "embedding", parameters, min(count, MOST), self._where, output_fields=SIGHTING
+        )
+        return [self._hits(list(hits)) for hits in found]
+
+    def persons(self, slots: list[int]) -> dict[int, str | None]:
+        """As in search.Persons."""
+        return {slot: self._sightings[slot].person_id for slot in slots}
+
+    def rows(self, slots: Slots) -> Embedding:
+        """As in search.Rows."""
+        ids = [self._sightings[slot].id for slot in slots.tolist()]
+        found = self._collection.query(one_of("id", ids), output_fields=["id", "embedding"])
+        row_of = {row["id"]: row["embedding"] for row in found}
+        return np.asarray([row_of[key] for key in ids], np.float32)
+
+    def matches(self, hits: Hits) -> list[Match]:
+        """The answers of one query."""
+        scores = hits.scores.clip(-1, 1).tolist()
+        return [Match(self._sightings[slot], score) for slot, score in zip(hits.slots.tolist(), scores, strict=True)]
+
+    def _hits(self, hits: list[Any]) -> Hits:
+        slots = [self._number({field: hit.entity.get(field) for field in SIGHTING}) for hit in hits]
+        return Hits(np.asarray(slots, np.int64), np.asarray([hit.distance for hit in hits], np.float32))
+
+    def _number(self, row: dict[str, Any]) -> int:
+        if row["id"] not in self._number_of:
+            self._number_of[row["id"]] = len(self._sightings)
+            self._sightings.append(to_sighting(row))
+        return self._number_of[row["id"]]
