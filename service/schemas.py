@@ -181,7 +181,7 @@ class GalleryBody(Strict):
     """PUT of a gallery."""
 
     retention_days: int | None = Field(
-        None, ge=1, le=36500, description="Entries captured longer ago are erased; null keeps them."
+        default=None, ge=1, le=36500, description="Entries captured longer ago are erased; null keeps them."
     )
 
 
