@@ -107,6 +107,8 @@ def test_a_backup_brings_the_gallery_back(image: str, volume: str, run: Run, cro
         subprocess.run(
             [client, "run", *tar, "-v", f"{restored}:/data", image, "-C", "/data", "-xz"], check=True, input=packed
         )
+        verify = ("--entrypoint", "python", image, "-m", "gallery_index", "verify", "/data")
+        docker("run", "--rm", "--network", "none", "-v", f"{restored}:/data", *verify)
         again = run(on=restored).wait_ready()
         assert [found(again, crop) for crop in crops] == ["e0", "e1", "e2", "e3"]
         again.remove()

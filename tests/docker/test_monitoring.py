@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,23 @@ def test_an_alert_asks_for_metrics_that_exist(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in {"page", "ticket"}
     assert rule["annotations"]["summary"]
     assert rule["expr"].count("(") == rule["expr"].count(")")
+
+
+def test_the_alerts_come_when_they_should() -> None:
+    """Prometheus' own tests of rules, where its tool is installed."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed (Debian: prometheus)")
+    done = subprocess.run(
+        [promtool, "test", "rules", str(MONITORING / "alerts_test.yaml")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_has_such_a_test() -> None:
+    cases = yaml.safe_load((MONITORING / "alerts_test.yaml").read_text())["tests"]
+    expected = {case["alertname"] for test in cases for case in test["alert_rule_test"] if case["exp_alerts"]}
+    assert expected == {rule["alert"] for rule in RULES}
 
 
 def test_prometheus_finds_the_service_its_key_and_its_rules() -> None:
