@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from reid_client.adapters.boxmot import RemoteReid
 from tests.integrations.conftest import PEOPLE, draw, side_by_side, street
 
 pytest.importorskip("boxmot", reason="needs `make test-integrations`")
@@ -37,6 +38,14 @@ def test_crops_of_other_sizes_stay_close(file, client, height, width):
 
 def test_it_tracks_with_it(file, crops):
     tracker = BotSort(reid_weights=file, device="cpu", half=False)
+    for frame, boxes in street(crops, frames=8):
+        detections = np.column_stack([boxes, np.full(len(boxes), 0.9), np.zeros(len(boxes))]).astype(np.float32)
+        tracks = tracker.update(detections, frame)
+    assert len({int(track[4]) for track in tracks}) == PEOPLE
+
+
+def test_it_tracks_with_the_service(client, crops):
+    tracker = BotSort(reid_model=RemoteReid(client), device="cpu", half=False)
     for frame, boxes in street(crops, frames=8):
         detections = np.column_stack([boxes, np.full(len(boxes), 0.9), np.zeros(len(boxes))]).astype(np.float32)
         tracks = tracker.update(detections, frame)
