@@ -126,13 +126,13 @@ class Shard:
             codes[at : at + blocks] = fresh[:blocks]
             begin = blocks * BLOCK
         for i, position in enumerate(positions[begin:].tolist(), begin):
-            self._packer.pack_1(self._packer.unpack_1(fresh, i), position, codes)
+            _pack(self._packer, _unpack(self._packer, fresh, i), position, codes)
 
     def wipe(self, positions: Slots) -> None:
         """Zeroes codes."""
         codes, zero = self.codes, np.zeros(self._packer.code_size, np.uint8)
         for position in positions[positions < self._index.ntotal].tolist():
-            self._packer.pack_1(zero, position, codes)
+            _pack(self._packer, zero, position, codes)
 
     def search(self, queries: Embedding, count: int) -> Proposed:
         """Positions and estimated cosines, (Q, M) each, M <= count."""
@@ -153,3 +153,14 @@ class Shard:
         faiss.copy_array_to_vector(self.centre, index.center)
         index.is_trained = True
         return index
+
+
+def _pack(packer: Any, code: NDArray[np.uint8], position: int, codes: NDArray[np.uint8]) -> None:
+    """One block at a time: faiss's own check takes a position behind block_size * 32 for an error."""
+    block = position // BLOCK
+    packer.pack_1(code, position % BLOCK, codes[block : block + 1])
+
+
+def _unpack(packer: Any, codes: NDArray[np.uint8], position: int) -> NDArray[np.uint8]:
+    block = position // BLOCK
+    return np.asarray(packer.unpack_1(codes[block : block + 1], position % BLOCK))

@@ -1,0 +1,114 @@
+"""The two-stage search against the exact scan: the same answers over shards, reused slots, filters and hard queries."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gallery_index.coarse import SHARD, Coarse
+from gallery_index.engine import Engine
+from gallery_index.rerank import rerank
+from gallery_index.scan import scan_mask, scan_slots
+from gallery_index.tuning import Tuning
+from gallery_index.twostage import two_stage
+from gallery_index.vectors import VectorFile
+
+DIM, ENTRIES = 128, SHARD + 3_000
+
+
+def clusters(count: int, seed: int, noise: float = 0.8) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    rows = np.repeat(rng.standard_normal((-(-count // 20), DIM), dtype=np.float32), 20, axis=0)[:count]
+    rows += np.float32(noise) * rng.standard_normal(rows.shape, dtype=np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """Two shards, with a history: a third of the slots was given to other embeddings, some are free."""
+    vectors = VectorFile(tmp_path_factory.mktemp("engine") / "vectors.f32", DIM)
+    rows = clusters(ENTRIES, 1)
+    vectors.write(range(ENTRIES), rows, durable=False)
+    made = Engine(vectors, np.arange(ENTRIES), 2, Tuning(scan_below=16, scan_share=0))
+    made.encode()
+    again = np.arange(0, ENTRIES, 3)
+    fresh = clusters(len(again), 2)
+    vectors.write(again.tolist(), fresh, durable=False)
+    made.apply(removed=again.tolist(), added=again.tolist(), rows=fresh)
+    gone = np.arange(1, ENTRIES, 30).tolist()
+    made.apply(removed=gone, added=[], rows=np.empty((0, DIM), np.float32))
+    return made
+
+
+def queries(engine: Engine, count: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    near = engine._vectors.rows[rng.choice(np.flatnonzero(engine.used), count)]
+    near = near + 0.05 * rng.standard_normal(near.shape, dtype=np.float32)
+    return near / np.linalg.norm(near, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("count", [1, 10, 200])
+@pytest.mark.parametrize("batch", [1, 17])
+def test_two_stages_give_the_exact_answers(engine: Engine, count: int, batch: int) -> None:
+    probes = queries(engine, batch, seed=count)
+    rows = engine._vectors.rows
+    exact = scan_mask(rows, probes, count, engine.used[: len(rows)])
+    for hits, wanted in zip(engine.nearest(probes, count, None), exact, strict=True):
+        np.testing.assert_allclose(hits.scores, wanted.scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1, 0.01, 0.001])
+def test_filters_give_the_exact_answers(engine: Engine, share: float) -> None:
+    used = np.flatnonzero(engine.used)
+    allowed = np.random.default_rng(4).choice(used, int(share * len(used)), replace=False)
+    probes = queries(engine, 9, seed=5)
+    exact = scan_slots(engine._vectors.rows, probes, 10, allowed)
+    for hits, wanted in zip(engine.nearest(probes, 10, allowed), exact, strict=True):
+        np.testing.assert_allclose(hits.scores, wanted.scores, atol=1e-5)
+        assert set(hits.slots) <= set(allowed)
+
+
+def test_easy_queries_are_decided_from_few_candidates_and_hopeless_ones_are_refused(engine: Engine) -> None:
+    """Without this the other tests could pass because everything falls back to a scan."""
+    assert engine.coarse is not None
+    rows = engine._vectors.rows
+    mask = engine.used
+    easy = two_stage(engine.coarse, rows, queries(engine, 8, seed=6), 1, mask, share=1.0, limit=600)
+    assert all(hits is not None for hits in easy)
+    noise = np.random.default_rng(7).standard_normal((8, DIM)).astype(np.float32)
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)  # near nobody: all cosines are alike
+    hopeless = two_stage(engine.coarse, rows, noise, 10, mask, share=1.0, limit=100)
+    assert all(hits is None for hits in hopeless)
+
+
+def test_a_wiped_code_is_gone(engine: Engine) -> None:
+    coarse = Coarse(DIM, 1)
+    rows = clusters(100, 8)
+    coarse.put(np.arange(100), rows, lambda: rows.mean(axis=0))
+    before = coarse.shards[0].codes.copy()
+    coarse.wipe(np.arange(100))
+    assert before.any()
+    assert not coarse.shards[0].codes.any()
+    coarse.put(np.arange(100), rows, lambda: rows.mean(axis=0))
+    assert np.array_equal(coarse.shards[0].codes, before)
+    coarse.close()
+
+
+def test_scans_agree(engine: Engine) -> None:
+    used = np.flatnonzero(engine.used)
+    probes = queries(engine, 3, seed=9)
+    rows = engine._vectors.rows
+    by_slots = scan_slots(rows, probes, 50, np.random.default_rng(1).permutation(used))
+    by_mask = scan_mask(rows, probes, 50, engine.used[: len(rows)])
+    for a, b in zip(by_slots, by_mask, strict=True):
+        np.testing.assert_allclose(a.scores, b.scores, atol=1e-5)
+
+
+def test_rerank_keeps_every_candidate_and_agrees_with_the_definition() -> None:
+    rows = clusters(60, 3)
+    query = rows[0] + 0.02
+    scores = rows @ (query / np.linalg.norm(query)).astype(np.float32)
+    order = np.argsort(-scores)
+    changed = rerank(scores[order], rows[order])
+    assert sorted(changed.tolist()) == list(range(60))
+    assert set(order[changed][:20].tolist()) == set(range(20))  # the query's own cluster comes first as a whole
