@@ -1,6 +1,6 @@
 """What a training step of PGFL-KD costs beside the Baseline's, and what pose would cost online.
 
-    python -m benchmarks.training [--rounds N] [--data MARKET_ROOT --pose-cache DIR] [--output DIR]
+    python -m benchmarks.training [--rounds N] [--data MARKET_ROOT --pose-cache DIR] [--json FILE] [--table FILE] [--plot FILE]
 
 Everything runs on one thread and is counted in CPU seconds, which other processes on the machine disturb least; ratios
 are medians over rounds in which all are measured one after another. With --data, real batches of the preset `compact`
@@ -42,11 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
     if options.data:
         result["pipeline"] = measure_pipeline(options.data, options.pose_cache, options.steps)
     print(markdown(result))
-    if options.output:
-        options.output.mkdir(parents=True, exist_ok=True)
-        (options.output / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        (options.output / "result.md").write_text(markdown(result), encoding="utf-8")
-        plot(result, options.output / "result.png")
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    if options.table:
+        options.table.write_text(markdown(result), encoding="utf-8")
+    if options.plot:
+        plot(result, options.plot)
     return 0
 
 
@@ -93,7 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, default=8, help="on real batches, with --data (default 8)")
     parser.add_argument("--data", type=Path, metavar="MARKET_ROOT", help="Market-1501's folder")
     parser.add_argument("--pose-cache", type=Path, metavar="DIR", help="its heat maps, from `pose-cache`")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="write result.json, result.md and result.png there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="write the tables here, as Markdown")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the ratios here, as PNG")
     return parser
 
 
