@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+
+if __name__ == "__main__":  # as process 1 of a container, SIGTERM would be lost on us until the server handles it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError

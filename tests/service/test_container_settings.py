@@ -103,3 +103,18 @@ def test_libraries_count_the_cores_that_may_be_used(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("OMP_NUM_THREADS", "3")  # the operator's word counts
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "3"
+
+
+def test_a_signal_during_start_ends_it_cleanly(grid_model: Path, tmp_path: Path) -> None:
+    """Process 1 has no default action: without a handler this would only work outside containers, with status -15."""
+    command = [sys.executable, "-X", "importtime", "-m", "service", "--model", str(grid_model), "--port", "0"]
+    process = subprocess.Popen(
+        [*command, "--gallery", f"file:{tmp_path}"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.endswith(b" pydantic\n"):  # imported after the handler, long before the server
+            break
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 0
