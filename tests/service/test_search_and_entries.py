@@ -201,3 +201,17 @@ def test_what_is_served(client: TestClient) -> None:
     assert body["provenance"]["flavour"] == "service"
     assert client.get("/livez").json() == {"status": "alive"}
     assert client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_more_like_an_entry_grouped_still_finds_the_same_person_elsewhere(client: TestClient, crop: Crop) -> None:
+    for name, person, seed in (("a1", "a", 1), ("a2", "a", 1), ("b1", "b", 2), ("b2", "b", 2)):
+        known = {"camera_id": "c1", "captured_at": "2026-11-22T10:00:00Z", "person_id": person}
+        client.put(
+            f"/galleries/default/entries/{name}",
+            params=known,
+            content=crop(seed),
+            headers={"Content-Type": "image/jpeg"},
+        ).raise_for_status()
+    answer = client.post("/search", json={"like": "a1", "group_by": "person"}).json()
+    assert [(m["id"], m["person_id"]) for m in answer["results"][0]["matches"]][0] == ("a2", "a")
+    assert len(answer["results"][0]["matches"]) == 2
