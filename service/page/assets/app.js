@@ -111,7 +111,8 @@ function line(threshold, above, all) {
 }
 
 function chosenThreshold() {
-  return state.thresholds[Number($("threshold").value)] ?? null;
+  const place = $("threshold").value;
+  return place === "" ? null : (state.thresholds[place] ?? null);
 }
 
 // ---- what cards can do ----------------------------------------------------------------------------------------------

@@ -1,0 +1,272 @@
+"""What an operator does on the search page, done in Chromium."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from service.app import create_app
+from service.keys import KeyFile
+from service.settings import Settings
+from tests.page.conftest import CAMERAS, PERSONS, Open, Start
+from tests.service.fakes import FakeEncoder, MemoryGalleries
+from tests.service.live import served
+
+Picture = Callable[[int], Path]
+
+
+def cards(page: Page, inside: str = "#cards") -> list[str]:
+    """The people on the cards, best first."""
+    expect(page.locator(f"{inside} .card").first).to_be_visible()
+    expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
+    return page.locator(f"{inside} .card .who").all_inner_texts()
+
+
+def searched(page: Page, *files: Path) -> list[str]:
+    page.set_input_files("#file", list(files))
+    expect(page.locator("#status")).to_contain_text(" in ")
+    return cards(page)
+
+
+def test_one_click_on_an_example_finds_the_person(start: Start, visit: Open) -> None:
+    page = visit(start())
+    page.get_by_role("button", name="Search for person 7 behind a bench").click()
+    found = cards(page)
+    assert found[0] == "person 7"
+    assert len(found) == len(set(found)) == PERSONS
+    expect(page.locator("#cards .picture").first).to_have_attribute("src", re.compile("^blob:"))
+
+
+def test_several_crops_are_one_track(start: Start, visit: Open, picture: Picture) -> None:
+    page = visit(start())
+    with page.expect_request("**/search?*") as sent:
+        page.set_input_files("#file", [picture(4), picture(5)])
+    assert "fuse=mean" in sent.value.url
+    assert set(cards(page)[:2]) == {"person 4", "person 5"}
+    page.get_by_role("button", name="Remove crop 2").click()
+    expect(page.locator("#cards .who").first).to_have_text("person 4")
+
+
+def test_fifty_results_and_grouping(start: Start, visit: Open, picture: Picture) -> None:
+    page = visit(start())
+    page.get_by_role("combobox", name="Show", exact=True).select_option("50")
+    page.get_by_label("One card for each person").uncheck()
+    found = searched(page, picture(2))
+    assert len(found) == 50
+    assert found[:CAMERAS] == ["person 2"] * CAMERAS
+
+
+def test_filters_by_camera_time_and_attribute(start: Start, visit: Open, picture: Picture) -> None:
+    page = visit(start(), timezone_id="UTC")
+    searched(page, picture(3))
+    page.get_by_role("checkbox", name="camera 2").check()
+    expect(page.locator("#cards .where").first).to_have_text("camera 2")
+    assert set(page.locator("#cards .where").all_inner_texts()) == {"camera 2"}
+    page.get_by_role("checkbox", name="camera 2").uncheck()
+    page.get_by_label("From", exact=True).fill("2026-05-12T10:20")
+    page.get_by_label("From", exact=True).blur()
+    expect(page.locator("#cards .card")).to_have_count(PERSONS)
+    assert set(page.locator("#cards .where").all_inner_texts()) <= {"camera 4"}
+    page.get_by_role("button", name="Clear filters").click()
+    page.get_by_role("combobox", name="Name", exact=True).select_option("coat")
+    page.get_by_role("combobox", name="Value", exact=True).select_option(label="green")
+    expect(page.locator("#cards .card")).to_have_count(PERSONS // 3)
+    page.get_by_role("button", name="Remove coat: green").click()
+    expect(page.locator("#cards .card")).to_have_count(PERSONS)
+
+
+def test_search_from_a_card(start: Start, visit: Open, picture: Picture) -> None:
+    page = visit(start())
+    searched(page, picture(1))
+    page.locator("#cards .card").nth(3).get_by_role("button", name="Search from this").click()
+    other = page.locator("#tray .like").inner_text()
+    expect(page.locator("#cards .who").first).to_have_text(re.search(r"person \d+", other)[0])  # type: ignore[index]
+
+
+def test_timeline_shows_every_camera_and_leads_to_the_sighting(start: Start, visit: Open, picture: Picture) -> None:
+    page = visit(start())
+    searched(page, picture(6))
+    page.get_by_role("button", name="All sightings of: person 6").click()
+    expect(page.locator("#timeline circle")).to_have_count(CAMERAS)
+    assert cards(page, "#person-cards") == ["person 6"] * CAMERAS
+    page.locator("#timeline circle").nth(2).press("Enter")
+    expect(page.locator(".card.picked .where")).to_have_text("camera 2")
+
+
+def test_enrolled_crops_are_found_at_once_and_deleted_ones_are_gone(
+    start: Start, visit: Open, picture: Picture
+) -> None:
+    page = visit(start())
+    searched(page, picture(40))
+    page.get_by_role("button", name="Enrol these crops…").click()
+    page.get_by_label("Camera", exact=True).fill("door")
+    page.get_by_label("Person, if known").fill("the new one")
+    page.get_by_role("button", name="Enrol", exact=True).click()
+    expect(page.locator("#status")).to_contain_text("Enrolled the crop")
+    expect(page.locator("#cards .who").first).to_have_text("the new one")
+    expect(page.locator("#figures")).to_contain_text(f"{PERSONS * CAMERAS + 1}")
+    page.get_by_role("button", name="Delete: the new one").click()
+    page.get_by_role("button", name="Keep").click()
+    assert cards(page)[0] == "the new one"
+    page.get_by_role("button", name="Delete: the new one").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("#cards .who").first).not_to_have_text("the new one")
+
+
+def test_erasing_a_person(start: Start, visit: Open, picture: Picture) -> None:
+    page = visit(start())
+    searched(page, picture(5))
+    page.get_by_role("button", name="All sightings of: person 5").click()
+    page.get_by_role("button", name="Erase all of them…").click()
+    page.get_by_role("button", name="Erase all", exact=True).click()
+    expect(page.locator("#status")).to_have_text(f"Erased {CAMERAS} sightings of person 5.")
+    assert "person 5" not in cards(page)
+
+
+def test_a_key_is_asked_for_and_kept_for_the_tab_only(
+    start: Start, visit: Open, picture: Picture, tmp_path: Path
+) -> None:
+    keys = KeyFile(tmp_path / "keys.json")
+    operator, filler = keys.create("operator", ["search"]), keys.create("filler", ["enrol", "embed"])
+    url = start(keys=keys, fill_key=filler)
+    page = visit(url, expect_errors=True)  # Chromium logs each 401 and 403 by itself
+    page.get_by_label("Key", exact=True).fill("reid_wrong")
+    page.get_by_role("button", name="Use this key").click()
+    expect(page.locator("#key-error")).to_contain_text("does not know this key")
+    page.get_by_label("Key", exact=True).fill(operator)
+    page.get_by_role("button", name="Use this key").click()
+    assert searched(page, picture(8))[0] == "person 8"
+    expect(page.locator("#cards .picture").first).to_have_attribute("src", re.compile("^blob:"))
+    page.get_by_role("button", name="Delete: person 8").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("#status")).to_contain_text("Your key does not allow this")
+    assert page.evaluate("localStorage.length") == 0
+    assert operator not in page.evaluate("location.href + document.cookie")
+
+
+def test_without_a_calibration_a_narrow_lead_is_called_unsure(start: Start, visit: Open, picture: Picture) -> None:
+    page = visit(start())
+    searched(page, picture(4), picture(9))  # a track of two people: halfway between both
+    expect(page.locator("#verdict")).to_contain_text("Unsure")
+    expect(page.locator("#threshold-field")).to_be_hidden()
+    page.get_by_role("button", name="Remove crop 2").click()
+    expect(page.locator("#verdict")).to_contain_text("no calibration")
+
+
+def test_with_a_calibration_a_line_parts_the_results(start: Start, visit: Open, picture: Picture) -> None:
+    page = visit(start(calibrated=True))
+    searched(page, picture(4))
+    expect(page.locator("#verdict")).to_have_text("person 4 lies above your line.")
+    order = page.locator("#cards > li").evaluate_all("items => items.map(item => item.className)")
+    assert order[:3] == ["card", "line", "card"]
+    expect(page.locator(".chance").first).to_contain_text("% likely")
+    page.get_by_role("combobox", name="False matches accepted").select_option(label="no line")
+    expect(page.locator(".line")).to_have_count(0)
+    page.get_by_role("combobox", name="False matches accepted").select_option(label="1 %")
+    expect(page.locator(".line")).to_contain_text("score 0.700")
+    searched(page, picture(70))
+    expect(page.locator("#verdict")).to_contain_text("No match")
+
+
+def test_without_stored_pictures_a_placeholder_says_so(start: Start, visit: Open, picture: Picture) -> None:
+    page = visit(start(store_thumbnails=False))
+    searched(page, picture(2))
+    expect(page.locator("#cards .picture").first).to_have_attribute("src", "/assets/nobody.svg")
+    expect(page.locator("#cards .no-picture").first).to_have_text("no picture stored")
+
+
+def test_a_service_that_is_gone_is_said_to_be(visit: Open, picture: Picture) -> None:
+    with ExitStack() as stack:
+        app = create_app(Settings(threads=1), encoder=FakeEncoder(), galleries=MemoryGalleries())
+        page = visit(stack.enter_context(served(app)), expect_errors=True)
+        expect(page.locator("#figures")).to_contain_text("entries")
+        stack.close()
+        page.set_input_files("#file", str(picture(1)))
+        expect(page.get_by_role("alert").first).to_contain_text("does not answer")
+
+
+def test_a_service_that_is_back_is_used_again(start: Start, visit: Open, picture: Picture) -> None:
+    page = visit(start(), expect_errors=True)
+    expect(page.locator("#figures")).to_contain_text("entries")
+    page.context.set_offline(True)
+    page.set_input_files("#file", str(picture(1)))
+    expect(page.locator("#banner")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.locator("#banner")).to_be_hidden(timeout=15_000)
+    assert cards(page)[0] == "person 1"
+
+
+def test_files_that_are_no_pictures_are_refused_in_words(start: Start, visit: Open, tmp_path: Path) -> None:
+    page = visit(start(), expect_errors=True)
+    text, broken = tmp_path / "notes.txt", tmp_path / "broken.png"
+    text.write_text("hello")
+    broken.write_bytes(b"\x89PNG, or so it says")
+    page.set_input_files("#file", str(text))
+    expect(page.locator("#status")).to_contain_text("Only JPEG, PNG and WebP")
+    page.set_input_files("#file", str(broken))
+    expect(page.locator("#status")).to_contain_text("not an image")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_control_has_a_name_and_text_has_contrast(
+    start: Start, visit: Open, picture: Picture, scheme: str
+) -> None:
+    page = visit(start(), color_scheme=scheme)
+    searched(page, picture(3))
+    nameless = page.evaluate("""() => [...document.querySelectorAll("button, input, select, a, summary")].filter(e =>
+        !(e.getAttribute("aria-label") || e.innerText || e.textContent || (e.labels && e.labels.length))
+    ).map(e => e.outerHTML)""")
+    assert nameless == []
+    colours = page.evaluate("""() => { const s = getComputedStyle(document.documentElement); return Object.fromEntries(
+        ["ground","panel","ink","soft","accent","on-accent","warn-ground","warn-ink","good-ground","good-ink","bad"]
+        .map(n => [n, s.getPropertyValue("--" + n).trim()])) }""")
+    for ink, ground in (("ink", "panel"), ("soft", "panel"), ("soft", "ground"), ("on-accent", "accent"),
+                        ("accent", "panel"), ("warn-ink", "warn-ground"), ("good-ink", "good-ground"),
+                        ("bad", "panel")):  # fmt: skip
+        assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2's ratio of two #rrggbb colours."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_the_keyboard_alone_is_enough(start: Start, visit: Open) -> None:
+    page = visit(start())
+    expect(page.locator(".example").first).to_be_visible()
+    passed = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        passed.append(
+            page.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText")
+        )
+        if passed[-1].startswith("Search for"):
+            break
+    assert passed[0] == "Skip to the results"
+    assert passed.index("Choose crops…") < len(passed) - 1
+    page.keyboard.press("Enter")
+    assert cards(page)[0] == "person 3"
+    page.get_by_role("button", name="All sightings of: person 3").press("Enter")
+    expect(page.locator("#person-dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#person-dialog")).to_be_hidden()
+
+
+def test_a_phone_shows_it_without_scrolling_sideways(start: Start, visit: Open) -> None:
+    page = visit(start(), viewport={"width": 360, "height": 740})
+    page.get_by_role("button", name="Search for person 3").click()
+    cards(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    expect(page.locator("#results-title")).to_be_in_viewport()
