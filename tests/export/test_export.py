@@ -32,15 +32,10 @@ def exported(checkpoint, drawn_people, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported")
     made = {}
     wanted = [*((flavour, "fp32") for flavour in get_args(Flavour)), ("service", "fp16"), ("service", "int8")]
+    measured = {"dataset": "synthetic", "data": drawn_people}
     for flavour, precision in wanted:
-        request = Request(
-            str(checkpoint),
-            folder / f"{flavour}-{precision}.onnx",
-            flavour,
-            precision,
-            dataset="synthetic",
-            data=drawn_people,
-        )
+        crops = measured if flavour == "service" else {"calibration": drawn_people}
+        request = Request(str(checkpoint), folder / f"{flavour}-{precision}.onnx", flavour, precision, **crops)
         made[flavour, precision] = (request.out, export_model(request))
     return made
 
