@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 
 import uvicorn
@@ -60,6 +61,16 @@ def key_file(settings: Settings) -> KeyFile | None:
         f"others can reach {settings.host}, and {settings.keys} holds no API keys; "
         "make one with `python -m service keys create NAME`, set REID_API_KEY, or say --no-auth"
     )
+
+
+def check_tracing(settings: Settings) -> None:
+    """Raises ValueError where spans are wanted and cannot be sent: a service that is silently not traced is worse."""
+    if not settings.tracing:
+        return
+    try:
+        importlib.import_module("opentelemetry.exporter.otlp.proto.http")
+    except ModuleNotFoundError:
+        raise ValueError("--tracing needs an exporter: pip install 'fastapi[opentelemetry]'") from None
 
 
 def _config(app: object, settings: Settings) -> uvicorn.Config:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from service.__main__ import main
 from service.cpus import usable_cpus
 from service.keys import KeyFile
-from service.run import key_file
+from service.run import check_tracing, key_file
 from service.settings import Settings
 
 
@@ -91,3 +91,9 @@ def test_a_containers_quota_counts(tmp_path: Path) -> None:
     assert usable_cpus(tmp_path) == every
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("100000")
     assert usable_cpus(tmp_path) == 1
+
+
+def test_tracing_without_an_exporter_is_refused() -> None:
+    check_tracing(Settings())
+    with pytest.raises(ValueError, match=r"pip install 'fastapi\[opentelemetry\]'"):
+        check_tracing(Settings(tracing=True))
