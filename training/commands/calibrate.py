@@ -12,6 +12,7 @@ from typing import get_args
 from reid_contract import Calibration
 from training.commands.model_arguments import add_data_arguments, add_model_arguments, model_of
 from training.data.datasets import load_dataset
+from training.evaluation.calibration import FALSE_MATCH_RATES
 from training.evaluation.evaluation import Embedded
 from training.evaluation.extract import extract
 from training.evaluation.onnx_calibration import write_calibration
@@ -98,4 +99,7 @@ def _summary(validated: Validated) -> str:
             f"| {threshold.false_match_rate:g} | {threshold.score:.4f} | {threshold.true_match_rate:.1%} | "
             f"{probability:.1%} |"
         )
+    left_out = len(FALSE_MATCH_RATES) - len(calibration.thresholds)
+    if left_out:
+        lines.append(f"({left_out} lower false-match rates left out: too few pairs of two persons decide on them)")
     return "\n".join(lines)

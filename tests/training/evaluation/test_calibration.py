@@ -77,8 +77,7 @@ def test_thresholds_of_gaussians_lie_where_theory_says():
 
 def test_rates_that_too_few_pairs_decide_on_are_left_out():
     assert [t.false_match_rate for t in thresholds(gaussians(4, pairs=50_000))] == [1e-2, 1e-3]
-    with pytest.raises(EvaluationError, match="999 pairs of different persons decide on no false-match rate"):
-        thresholds(histogram([0.9], np.zeros(999)))
+    assert thresholds(histogram([0.9], np.zeros(999))) == ()
 
 
 def test_pairs_are_counted_once_across_cameras_only():

@@ -27,6 +27,7 @@ def draw_reliability(calibration: Calibration, pairs: PairHistogram, held: Relia
     tidy(scores, title="Pairs by cosine, and the map", x="cosine", y="share of the pairs of its kind")
     occupied = pairs.centres[(pairs.same + pairs.different) > 0]
     scores.set_xlim(occupied[0] - 0.02, min(occupied[-1] + 0.02, 1))
+    scores.set_ylim(0, 1.3 * scores.get_ylim()[1])  # room for the legend
     right = scores.twinx()
     fine = np.linspace(-1, 1, 2001)
     right.plot(fine, calibration.probability(fine), color=BLUE, linewidth=2, label="probability of one person")
@@ -41,7 +42,7 @@ def draw_reliability(calibration: Calibration, pairs: PairHistogram, held: Relia
     promises.scatter(
         held.promised, held.found, s=20 + 400 * held.share, color=BLUE, alpha=0.8, label="area: share of pairs"
     )
-    title = f"Reliability on held-out identities, ECE {held.error:.3f}"
+    title = f"Reliability on persons not fitted on, ECE {held.error:.3f}"
     tidy(promises, title=title, x="promised probability", y="share found to be one person")
     promises.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
     legend = promises.legend(fontsize="small", loc="upper left", frameon=False)
@@ -68,9 +69,10 @@ def draw_roc(pairs: PairHistogram, thresholds: Sequence[Threshold]) -> Figure:
         )
     axes.set_xscale("log")
     axes.set_ylim(0, 1.02)
+    axes.set_xlim(max(1e-6, false_rate[seen].min()), 1)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     tidy(axes, title="Matches found at a false-match rate", x="false-match rate", y="true-match rate")
-    axes.legend(
-        fontsize="small", loc="best", frameon=False, title="true-match rate at false-match rate", title_fontsize="small"
-    )
+    if thresholds:
+        title = "true-match rate at false-match rate"
+        axes.legend(fontsize="small", frameon=False, title=title, title_fontsize="small")
     return figure
