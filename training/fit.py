@@ -48,7 +48,10 @@ def fit(run: Run, processes: Processes) -> bool:
     assert config is not None
     dataset = load_dataset(config.dataset, run.data)
     batches = load_batches(config, dataset, run.pose_cache or run.output / "pose", processes)
-    trainer = Trainer(config, len(batches.crops.classes), len(batches), processes, checkpoint)
+    classes = len(batches.crops.classes)
+    if checkpoint and checkpoint.classes != classes:
+        raise ValueError(f"the run is of {checkpoint.classes:,} identities; {run.data} has {classes:,} for training")
+    trainer = Trainer(config, classes, len(batches), processes, checkpoint)
     with interruptible() as interrupt, _report(folder, trainer) as report:
         if report and config.evaluate_every and not trainer.taken:
             folder.save(trainer.checkpoint())
@@ -106,8 +109,9 @@ def _report(folder: RunFolder, trainer: Trainer) -> Iterator[Report | None]:
 def _evaluate(folder: RunFolder, trainer: Trainer, dataset: Dataset, report: Report) -> dict[str, float]:
     """Measures the checkpoint just saved on the data set's test split."""
     model = CheckpointModel(folder.checkpoint_file, device=str(trainer.processes.device))
-    query, gallery = embed_dataset(model, dataset)
-    metrics = to_json(evaluate(query, gallery).results.metrics())
+    with report.paused():
+        query, gallery = embed_dataset(model, dataset, progress=True)
+        metrics = to_json(evaluate(query, gallery).results.metrics())
     report.evaluation(metrics, taken=trainer.taken)
     return metrics
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -50,6 +51,15 @@ class Report:
     ) -> None:
         self._progress.stop()
         self._writer.close()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Without the live line, while another progress bar is shown."""
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
 
     def say(self, text: str) -> None:
         """A line that stays."""

@@ -1,6 +1,6 @@
 """What a training step of PGFL-KD costs beside the Baseline's, and what pose would cost online.
 
-    python -m benchmarks.training [--rounds N] [--data MARKET_ROOT --pose-cache DIR] [--json FILE] [--table FILE] [--plot FILE]
+    python -m benchmarks.training [--rounds N] [--data MARKET_ROOT --pose-cache DIR] [--json FILE …]
 
 Everything runs on one thread and is counted in CPU seconds, which other processes on the machine disturb least; ratios
 are medians over rounds in which all are measured one after another. With --data, real batches of the preset `compact`

@@ -21,9 +21,10 @@ def part_attention(heatmaps: Tensor, size: tuple[int, int], *, merge: HeatmapMer
     at 0 every part is pooled over the whole map. A group without response (not visible) is spread evenly.
     Returns (N, K, h, w) float32.
     """
-    merged = merge_keypoints(heatmaps.float(), merge)  # (N, K, h', w')
-    resized = F.interpolate(merged, size, mode="bilinear", antialias=True)  # (N, K, h, w); no peak falls between cells
-    return (scale * resized).flatten(2).softmax(dim=2).view_as(resized)
+    with torch.autocast(heatmaps.device.type, enabled=False):  # bf16 has too few digits for the softmax
+        merged = merge_keypoints(heatmaps.float(), merge)  # (N, K, h', w')
+        resized = F.interpolate(merged, size, mode="bilinear", antialias=True)  # (N, K, h, w); no peak between cells
+        return (scale * resized).flatten(2).softmax(dim=2).view_as(resized)
 
 
 def pool_parts(feature_map: Tensor, attention: Tensor, pooling: PartPooling) -> Tensor:

@@ -42,7 +42,7 @@ def assert_same(a: Checkpoint, b: Checkpoint) -> None:
 
 def test_a_run_leaves_everything_behind(noise: Path, pose: Path, config: TrainConfig, tmp_path: Path) -> None:
     output = tmp_path / "run"
-    checkpoint = finish(Run(replace(config, evaluate_every=1), noise, output, pose))
+    checkpoint = finish(Run(replace(config, evaluate_every=1, gradient_norms_every=2), noise, output, pose))
     assert {file.name for file in output.iterdir()} == {
         "config.json", "curves.png", "last.pt", "log.jsonl", "metrics.json", "tensorboard"
     }  # fmt: skip
@@ -132,6 +132,17 @@ def test_bad_input_ends_in_one_line(
     error = capsys.readouterr().err
     assert message in error
     assert len(error.splitlines()) == 1
+
+
+def test_a_run_is_not_resumed_with_other_people(noise: Path, pose: Path, config: TrainConfig, tmp_path: Path) -> None:
+    assert not fit(Run(config, noise, tmp_path / "run", pose, stop_after=1), ALONE)
+    fewer = tmp_path / "fewer"
+    for file in [f for f in noise.rglob("*.png") if not f.name.startswith("0001")]:
+        copy = fewer / file.relative_to(noise)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(file.read_bytes())
+    with pytest.raises(ValueError, match=r"the run is of 4 identities; .*fewer has 3 for training"):
+        fit(Run(None, fewer, tmp_path / "run"), ALONE)
 
 
 def test_a_cache_of_other_images_is_refused(noise: Path, pose: Path, config: TrainConfig, tmp_path: Path) -> None:
