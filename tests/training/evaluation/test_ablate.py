@@ -1,0 +1,122 @@
+"""Ablations: the whole command in miniature on drawn people; its bookkeeping with a trainer that only pretends."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from training.__main__ import main
+from training.config import TrainConfig
+from training.data.synthetic import draw_dataset
+from training.evaluation.ablation import TABLE_ROWS, run_all, spread, sweep_configs, table, table_configs
+from training.evaluation.plots.ablation import draw_ablation, draw_sweep
+
+
+def pretend(calls, rank1=50.0):
+    """A trainer that writes figures which depend on the seed only."""
+
+    def run_one(config, folder):
+        calls.append((folder.parent.name, config.seed))
+        folder.mkdir(parents=True)
+        (folder / "metrics.json").write_text(json.dumps({"rank1": rank1 + config.seed, "mAP": 40.0 + config.seed}))
+
+    return run_one
+
+
+def test_rows_differ_in_their_switches_and_in_nothing_else():
+    configs = table_configs(TrainConfig(epochs=7, learning_rate=0.5))
+    switches = {
+        row.name: (c.model.sab, c.model.interaction, c.loss.sab_distillation, c.model.feb, c.loss.consistent)
+        for row, c in configs.items()
+    }
+    assert switches == {
+        "ablation-1": (False, False, "none", False, False),
+        "ablation-2": (True, False, "none", False, False),
+        "ablation-3": (True, True, "none", False, False),
+        "ablation-4": (True, True, "contrastive", False, False),
+        "ablation-5": (True, True, "contrastive", True, False),
+        "ablation-6": (True, True, "contrastive", True, True),
+        "table-7": (True, True, "consistent", True, True),
+    }
+    assert {(c.epochs, c.learning_rate, c.height) for c in configs.values()} == {(7, 0.5, 384)}
+
+
+def test_what_is_done_is_not_done_again(tmp_path):
+    configs, calls = table_configs(TrainConfig()), []
+    run_all(dict(list(configs.items())[:2]), [0], tmp_path, pretend(calls))
+    results = run_all(configs, [0, 1], tmp_path, pretend(calls))
+    assert len(calls) == len(set(calls)) == 2 * len(configs)
+    assert results[0].rank1 == (50.0, 51.0)
+    printed = table(results, "drawn")
+    assert "| 1 Baseline | 50.5 ± 0.7 | 40.5 ± 0.7 | 52.7 | 45.9 |" in printed
+    assert len(printed.splitlines()) == 4 + len(TABLE_ROWS)
+    draw_ablation(results, "drawn").draw_without_rendering()
+
+
+def test_a_folder_with_another_run_is_refused(tmp_path):
+    configs = table_configs(TrainConfig())
+    folder = tmp_path / "ablation-1" / "seed-0"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"epochs": 3}))
+    with pytest.raises(ValueError, match=r"holds a run with another .*epochs"):
+        run_all(configs, [0], tmp_path, pretend([]))
+
+
+def test_a_sweep_changes_one_weight(tmp_path):
+    configs = sweep_configs(TrainConfig(), "lambda_cl", [0.0, 0.25])
+    assert [c.loss.lambda_cl for c in configs.values()] == [0.0, 0.25]
+    assert {c.loss.lambda_mcl for c in configs.values()} == {0.25}
+    results = run_all(configs, [0], tmp_path, pretend([]))
+    draw_sweep({"lambda_cl": dict(zip([0.0, 0.25], results, strict=True))}, "drawn").draw_without_rendering()
+    assert spread([41.04]) == "41.0"
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    out = tmp_path_factory.mktemp("drawn")
+    draw_dataset(out, people=8, cameras=3, sightings_per_person=4, height=64, width=32)
+    return out
+
+
+SMALL = [
+    f"--set={assignment}"
+    for assignment in (
+        "height=64", "width=32", "epochs=1", "identities=2", "images=2", "warmup_epochs=0", "growth=",
+        "model.backbone=tf_efficientnet_lite0", "model.weights=none",
+    )
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # TensorBoard's, on newer numpy
+def test_the_command_trains_every_row_and_goes_on_where_it_was_stopped(drawn, tmp_path, capsys):
+    torch.set_num_threads(1)
+    command = ["ablate", "--dataset", "synthetic", "--data", str(drawn), "--output", str(tmp_path), "--device", "cpu"]
+    assert main([*command, *SMALL, "--rows", "ablation-1,ablation-6,table-7"]) == 0
+    printed = capsys.readouterr().out
+    assert "| 6 MB+SAB+FEB w/ C (PGFL-KD) |" in printed
+    assert (tmp_path / "ablation.png").stat().st_size > 10_000
+    body = json.loads((tmp_path / "results.json").read_text())
+    assert [result["name"] for result in body["results"]] == ["ablation-1", "ablation-6", "table-7"]
+    (tmp_path / "table-7" / "seed-0" / "metrics.json").unlink()
+    assert main([*command, *SMALL, "--rows", "ablation-1,ablation-6,table-7"]) == 0
+    again = capsys.readouterr().out
+    assert "going on with table-7, seed 0" in again
+    assert "ablation-1, seed" not in again
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--rows", "ablation-9"], "--rows has 'ablation-9'; allowed: ablation-1"),
+        (["--seeds", "0"], "--seeds is 0; allowed: 1 or more"),
+        (["--set", "epochs"], "--set is 'epochs'; allowed: FIELD=VALUE"),
+        (["--set", "epoch=3"], "--set does not know 'epoch'"),
+    ],
+)
+def test_bad_input_is_one_clear_line(drawn, tmp_path, capsys, more, message):
+    command = ["ablate", "--dataset", "synthetic", "--data", str(drawn), "--output", str(tmp_path / "x")]
+    assert main([*command, *more]) == 1
+    assert message in capsys.readouterr().err

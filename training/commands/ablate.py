@@ -1,0 +1,32 @@
+"""Train and compare rows 1 to 6 of Table 6 and both of Table 7, in one budget, over several seeds."""
+
+from __future__ import annotations
+
+import argparse
+
+from training.commands.run_arguments import add_run_arguments, base_config, run_configs
+from training.evaluation.ablation import table, table_configs, write_results
+from training.evaluation.plots.ablation import draw_ablation
+from training.evaluation.plots.style import save
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    add_run_arguments(parser)
+    parser.add_argument(
+        "--rows", metavar="ROW,…", help="only these, such as ablation-1,ablation-6 (default: all, and table-7)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Writes results.json, table.md and ablation.png; prints the table. Started again, it goes on."""
+    configs = table_configs(base_config(arguments))
+    if arguments.rows:
+        known = {row.name: row for row in configs}
+        if unknown := [name for name in arguments.rows.split(",") if name not in known]:
+            raise ValueError(f"--rows has {unknown[0]!r}; allowed: {', '.join(known)}")
+        configs = {known[name]: configs[known[name]] for name in arguments.rows.split(",")}
+    results = run_configs(arguments, configs)
+    write_results(arguments.output, results, arguments.dataset)
+    save(draw_ablation(results, arguments.dataset), arguments.output / "ablation.png")
+    print(table(results, arguments.dataset))

@@ -1,0 +1,66 @@
+"""Options that `ablate` and `sweep` share: one budget for all runs, and where they go."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+from training.commands.model_arguments import add_data_arguments
+from training.config import TrainConfig
+from training.data.datasets import load_dataset
+from training.distributed import Processes, processes
+from training.evaluation.ablation import Result, Row, run_all
+from training.evaluation.metrics import EvaluationError
+from training.fields import fields, override
+from training.fit import Run, fit
+from training.presets import Preset, preset
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """The data set, the budget and the seeds."""
+    add_data_arguments(parser)
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="runs, table and plot; resumable")
+    parser.add_argument("--preset", default="paper", choices=get_args(Preset), help="the budget (default: paper)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="any option of `fit`, for all runs alike"
+    )
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="runs of each scheme (default 1)")
+    parser.add_argument("--pose-cache", type=Path, metavar="DIR", help="of the training crops (default: made once)")
+    parser.add_argument("--device", help="as torch names it (default: a GPU where there is one)")
+
+
+def base_config(arguments: argparse.Namespace) -> TrainConfig:
+    """The budget that all runs share. Raises ValueError."""
+    if arguments.seeds < 1:
+        raise ValueError(f"--seeds is {arguments.seeds}; allowed: 1 or more")
+    texts = {}
+    for assignment in arguments.set:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise ValueError(f"--set is {assignment!r}; allowed: FIELD=VALUE, such as epochs=30")
+        texts[name] = value
+    known = {field.name for field in fields(TrainConfig())} - {"seed", "dataset"}
+    if unknown := sorted(set(texts) - known):
+        raise ValueError(f"--set does not know {unknown[0]!r}; allowed: {', '.join(sorted(known))}")
+    return dataclasses.replace(override(preset(arguments.preset), texts), dataset=arguments.dataset)
+
+
+def run_configs(arguments: argparse.Namespace, configs: dict[Row, TrainConfig]) -> list[Result]:
+    """Trains and measures every scheme with every seed. Raises EvaluationError for data without a test split."""
+    if not load_dataset(arguments.dataset, arguments.data).query:
+        raise EvaluationError(f"data set {arguments.dataset!r} has no query split; schemes cannot be compared on it")
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    with processes(arguments.device) as peers:
+        one = partial(_run_one, arguments=arguments, peers=peers)
+        return run_all(configs, range(arguments.seeds), arguments.output, one)
+
+
+def _run_one(config: TrainConfig, folder: Path, *, arguments: argparse.Namespace, peers: Processes) -> None:
+    resumed = (folder / "last.pt").is_file()
+    pose = arguments.pose_cache or arguments.output / "pose"
+    print(f"{'going on with' if resumed else 'training'} {folder.parent.name}, seed {config.seed}")
+    if not fit(Run(None if resumed else config, arguments.data, folder, pose), peers):
+        raise KeyboardInterrupt
