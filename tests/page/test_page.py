@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from service.app import create_app
 from service.keys import KeyFile
 from service.settings import Settings
-from tests.page.conftest import CAMERAS, PERSONS, Open, Start
+from tests.page.conftest import CAMERAS, PERSONS, Open, Start, crop
 from tests.service.fakes import FakeEncoder, MemoryGalleries
 from tests.service.live import served
 
@@ -270,3 +270,16 @@ def test_a_phone_shows_it_without_scrolling_sideways(start: Start, visit: Open) 
     cards(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     expect(page.locator("#results-title")).to_be_in_viewport()
+
+
+def test_more_examples_than_fit_come_on_demand(start: Start, visit: Open, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(15):
+        (folder / f"{number:02d} number {number}.png").write_bytes(crop(number))
+    page = visit(start(examples_dir=folder))
+    expect(page.locator(".example")).to_have_count(12)
+    page.get_by_role("button", name="More examples").click()
+    expect(page.locator(".example")).to_have_count(15)
+    page.get_by_role("button", name="Search for number 14").click()
+    assert len(cards(page)) == PERSONS

@@ -290,12 +290,12 @@ async function showGalleries() {
 
 async function showExamples() {
   const names = await api.examples();
-  const list = names.map((name, i) => {
+  const shown = []; // loads the picture of each button
+  const list = names.map((name) => {
     const title = name.replace(/\.[^.]+$/, "").replace(/^\d+ /, "");
     const image = make("img", { alt: "", width: 48, height: 96 });
     const button = make("button", { type: "button", className: "example", title, "aria-label": `Search for ${title}` }, image);
-    button.hidden = i >= EXAMPLES;
-    if (!button.hidden) show(image, () => api.example(name));
+    shown.push(() => show(image, () => api.example(name)));
     button.addEventListener("click", async () => {
       try {
         const crop = await api.example(name);
@@ -306,7 +306,15 @@ async function showExamples() {
     });
     return button;
   });
-  $("example-list").replaceChildren(...list);
+  $("example-list").replaceChildren(...list.slice(0, EXAMPLES));
+  for (const load of shown.slice(0, EXAMPLES)) load();
+  $("more-examples").hidden = list.length <= EXAMPLES;
+  $("more-examples").onclick = () => {
+    $("more-examples").hidden = true;
+    $("example-list").append(...list.slice(EXAMPLES));
+    for (const load of shown.slice(EXAMPLES)) load();
+    list[EXAMPLES].focus();
+  };
   $("examples").hidden = !names.length;
 }
 

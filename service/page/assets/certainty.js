@@ -1,7 +1,7 @@
 // What a first rank is worth. A ranking always has a first; whether it is the right person is another question.
 
-/** Cosines this close say nothing about which of the two persons it is. Measured on drawn people: see docs/page.md. */
-export const NARROW = 0.02;
+/** A lead this small says nothing about which of the two persons it is: a rule of thumb, kept on the careful side. */
+export const NARROW = 0.05;
 
 /** How far the best match leads the best match of somebody else, or null where nobody else is among the matches. */
 export function lead(matches) {

@@ -20,10 +20,17 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
-const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const SHORT = { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" };
+const THIS_YEAR = new Intl.DateTimeFormat(undefined, SHORT);
+const ANY_YEAR = new Intl.DateTimeFormat(undefined, { ...SHORT, year: "numeric" });
 const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 
-export const moment = (text) => DAY_AND_TIME.format(new Date(text));
+/** Day and time in the viewer's own zone; the year where it is not this one. */
+export function moment(text) {
+  const date = new Date(text);
+  return (date.getFullYear() === new Date().getFullYear() ? THIS_YEAR : ANY_YEAR).format(date);
+}
+
 export const clock = (date) => TIME.format(date);
 
 /** A Date as <input type="datetime-local"> has it, in the viewer's own time zone. */
