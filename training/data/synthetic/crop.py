@@ -11,13 +11,14 @@ from PIL import Image
 
 from training.data.synthetic.figure import paint_person
 from training.data.synthetic.occluders import KINDS, OCCLUDER, paint_occluder
-from training.data.synthetic.raster import Canvas
+from training.data.synthetic.raster import Canvas, Floats
 from training.data.synthetic.scenes import window
 from training.data.synthetic.skeleton import Pose, walking
 from training.data.synthetic.view import Camera, View, photograph
 from training.data.synthetic.wardrobe import Person
 
 OVERSAMPLING = 2
+"""Painted at twice the size; `_halved` brings it down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +140,7 @@ def _finish(
 ) -> Crop:
     """Down to the crop's size, through the camera; visibility in COCO's numbers."""
     tall, wide = canvas.pixels.shape[:2]
-    small = canvas.pixels.reshape(tall // OVERSAMPLING, OVERSAMPLING, wide // OVERSAMPLING, OVERSAMPLING, 3).mean(
-        (1, 3)
-    )
+    small = _halved(canvas.pixels)
     inside = (keypoints >= 0).all(1) & (keypoints[:, 0] < wide) & (keypoints[:, 1] < tall)
     visibility = inside.astype(np.uint8)
     for k in np.flatnonzero(inside & visible):
@@ -154,3 +153,9 @@ def _finish(
         occluded=round(float(np.clip(occluded, 0, 1)), 4),
         occluder=kind,
     )
+
+
+def _halved(pixels: Floats) -> Floats:
+    """The mean of every 2 × 2 pixels; four slices are far quicker than a mean over two axes."""
+    rows = pixels[0::2] + pixels[1::2]
+    return np.asarray((rows[:, 0::2] + rows[:, 1::2]) * np.float32(0.25), dtype=np.float32)
