@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from service import framing
+from service.answer_schemas import ProblemAnswer
 from service.bodies import FORM, IMAGE_TYPES, JSON, ROWS
 from service.errors import PROBLEM_TYPE
-from service.schemas import ProblemAnswer
 
 _BYTES = {"type": "string", "format": "binary"}
 

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from service.answer_schemas import EmbedAnswer
 from service.answers import errors_of, json_answer, rows_answer, wants_rows
 from service.bodies import JSON, base64_crops, crops_of, json_of, media_type
 from service.dependencies import MayEmbed, Svc
 from service.openapi import crop_bodies, problems
 from service.pipeline import Embedded
-from service.schemas import EmbedAnswer, EmbedBody, OnError
+from service.schemas import EmbedBody, OnError
 
 router = APIRouter(tags=["embed"])
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from gallery_index.interface import Gallery
 from gallery_index.types import Filter
 from service import enrolment
+from service.answer_schemas import CountAnswer, EnrolAnswer, EntryAnswer, PageAnswer, entry_answer
 from service.answers import json_answer
 from service.dependencies import MayEnrol, MayErase, MaySearch, Svc
 from service.enrolment import Enrolment
@@ -16,17 +17,7 @@ from service.errors import BadRequest, NotThere
 from service.keys import Principal
 from service.openapi import enrol_bodies, problems
 from service.pipeline import Embedded
-from service.schemas import (
-    CountAnswer,
-    EnrolAnswer,
-    EnrolBody,
-    EntryAnswer,
-    EntryBody,
-    EntryId,
-    OnError,
-    PageAnswer,
-    entry_answer,
-)
+from service.schemas import EnrolBody, EntryBody, EntryId, OnError
 from service.services import Services
 
 router = APIRouter(prefix="/galleries/{gallery}/entries", tags=["entries"])

@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from fastapi.responses import FileResponse
 
+from service.answer_schemas import ExamplesAnswer
 from service.answers import json_answer
 from service.dependencies import MaySearch, Svc
 from service.errors import NotThere
 from service.openapi import problems
-from service.schemas import ExamplesAnswer
 
 router = APIRouter(prefix="/examples", tags=["page"])
 

@@ -6,12 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
+from service.answer_schemas import GalleriesAnswer, GalleryAnswer, gallery_answer
 from service.answers import json_answer
 from service.bodies import json_of
 from service.dependencies import MayAdmin, MaySearch, Svc
 from service.errors import Forbidden
 from service.openapi import json_body, problems
-from service.schemas import GALLERY_PATTERN, GalleriesAnswer, GalleryAnswer, GalleryBody, gallery_answer
+from service.schemas import GALLERY_PATTERN, GalleryBody
 
 router = APIRouter(prefix="/galleries", tags=["galleries"])
 

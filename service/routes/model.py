@@ -8,10 +8,10 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from service.answer_schemas import ModelAnswer
 from service.answers import json_answer
 from service.dependencies import AnyKey, Svc
 from service.openapi import problems
-from service.schemas import ModelAnswer
 
 router = APIRouter(tags=["model"])
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from service.answer_schemas import StatusAnswer
 from service.answers import json_answer
 from service.dependencies import AnyKey, Svc
 from service.errors import problem
 from service.openapi import problems
-from service.schemas import StatusAnswer
 
 router = APIRouter(tags=["operations"])
 

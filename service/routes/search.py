@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gallery_index.interface import Gallery
 from gallery_index.types import Match
+from service.answer_schemas import SearchAnswer, match_answer
 from service.answers import errors_of, json_answer
 from service.bodies import JSON, ROWS, base64_crops, crops_of, json_of, media_type, rows_of, vectors
 from service.dependencies import MaySearch, Svc
@@ -20,7 +21,7 @@ from service.errors import BadCrop, BadRequest, WrongModel
 from service.keys import Principal
 from service.openapi import crop_bodies, problems
 from service.pipeline import Crop
-from service.schemas import MAX_K, SearchAnswer, SearchBody, SearchQuery, match_answer
+from service.schemas import MAX_K, SearchBody, SearchQuery
 from service.services import Services
 
 router = APIRouter(tags=["search"])
