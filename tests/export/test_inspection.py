@@ -28,6 +28,14 @@ def test_it_prints_the_contract(capsys):
         assert part in said
 
 
+def test_the_model_card_is_of_this_file(capsys):
+    main(["inspect", str(SHIPPED)])
+    model_id = capsys.readouterr().out.split("model id")[1].split()[0]
+    card = SHIPPED.with_suffix(".md").read_text(encoding="utf-8")
+    assert f"`{model_id}`" in card
+    assert "Not trained for re-identification" in card
+
+
 def plain_model() -> onnx.ModelProto:
     value = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])
     out = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n"])
