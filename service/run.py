@@ -19,6 +19,8 @@ from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
+_KEEP_ALIVE_S = 75  # longer than the pools of usual clients and proxies: whoever closes first must not be the service
+
 
 def serve(settings: Settings) -> int:
     """Serves until a signal. Returns 0 after a drain, 1 if the model broke down. Raises what keeps it from starting."""
@@ -86,6 +88,7 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         limit_concurrency=settings.max_connections,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=settings.drain_timeout_s,
         backlog=2048,
     )
