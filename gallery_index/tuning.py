@@ -20,7 +20,7 @@ class Tuning:
     scan_below: int = 1_024
     scan_share: float = 1 / 64
     gather_share: float = 0.5
-    two_stage_share: float = 1 / 32
+    two_stage_share: float = 1 / 8
     snapshot_after: int = 20_000
     snapshot_share: float = 0.1
     log_bytes: int = 16 * 2**20

@@ -14,9 +14,9 @@ from gallery_index.scan import Hits, Mask, Scores, sorted_hits
 from gallery_index.types import Embedding
 from gallery_index.vectors import Slots
 
-OVERSAMPLE = 8  # candidates for each answer, at first
-LEAST = 96  # candidates at first, whatever was asked for
-WIDEN = 6  # times more candidates in each further round
+OVERSAMPLE = 16  # candidates for each answer, at first
+LEAST = 192  # candidates at first, whatever was asked for
+WIDEN = 4  # times more candidates in each further round
 SURE = 4.5  # standard deviations; those of chosen candidates are a little smaller than those of all entries
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,25 +15,25 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PATIENCE = 120  # seconds until the server must be up
+PATIENCE = 240  # seconds until the server must be up
 
 
 def main() -> int:
     """Returns pytest's exit status."""
     port = free_port()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as data:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        data = str(Path(folder) / "data")  # of its own: the server takes an empty one for a new one
         command = [str(Path(sys.executable).with_name("milvus-server")), "--data", data, "--proxy-port", str(port)]
-        with (Path(data) / "server.log").open("w") as log:
-            server = subprocess.Popen(command, stdout=log, stderr=log)
+        with (Path(folder) / "server.log").open("w") as log:
+            server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         try:
             wait_for(port, server)
             environment = os.environ | {"REID_TEST_MILVUS": f"milvus://127.0.0.1:{port}"}
             tests = ["-m", "pytest", "-W", "default", "-m", "milvus", str(HERE / "test_gallery_contract.py")]
             return subprocess.run([sys.executable, *tests], env=environment, check=False).returncode
         finally:
-            server.terminate()
+            os.killpg(server.pid, signal.SIGTERM)  # milvus-server starts a process of its own, which would stay
             server.wait(30)
-            shutil.rmtree(data, ignore_errors=True)
 
 
 def free_port() -> int:
