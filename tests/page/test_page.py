@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -283,3 +284,20 @@ def test_more_examples_than_fit_come_on_demand(start: Start, visit: Open, tmp_pa
     expect(page.locator(".example")).to_have_count(15)
     page.get_by_role("button", name="Search for number 14").click()
     assert len(cards(page)) == PERSONS
+
+
+def test_the_page_is_served_with_a_strict_policy_and_never_mixed_with_an_older_one(start: Start) -> None:
+    url = start()
+    for path in ("/", "/assets/app.js", "/assets/style.css"):
+        headers = httpx.get(url + path).headers
+        assert headers["cache-control"] == "no-cache"
+        policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
+        assert policy["default-src"] == "'none'"
+        assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+
+
+def test_example_names_lead_nowhere_else(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "secret.png").write_bytes(crop(1))
+    url = start()
+    for name in ("../secret.png", "..%2Fsecret.png", "%2Fetc%2Fpasswd", "nobody.png"):
+        assert httpx.get(f"{url}/examples/{name}").status_code in {404, 405}

@@ -6,6 +6,7 @@ const chosen = new Map();
 
 /** onChange: called whenever the filter is another. */
 export function wire(onChange) {
+  $("zone").textContent = `Times are in your time zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`;
   const changed = () => {
     const many = count();
     $("filter-count").textContent = many ? `(${many} on)` : "";
