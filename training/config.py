@@ -106,6 +106,8 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     dataset: str = "market1501"
     """as `load_dataset` knows it"""
+    hold_out: float = 0.0
+    """share of the training persons kept out, for `calibrate --held-out` with the same share"""
     height: int = 384
     """of the network's input, in pixels"""
     width: int = 128
@@ -157,6 +159,8 @@ class TrainConfig:
             raise ValueError(
                 f"a batch of {self.identities} identities × {self.images} images has no triplets; allowed: from 2 × 2"
             )
+        if not 0 <= self.hold_out < 1:
+            raise ValueError(f"hold_out is {self.hold_out}; allowed: 0 to below 1")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is {self.ema}; allowed: 0 (off) to below 1")
         self.size_at(0)

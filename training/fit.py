@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from training.batches import Batches
 from training.config import TrainConfig
 from training.data.datasets import load_dataset
+from training.data.holdout import held_out
 from training.data.packed import PackedCrops
 from training.data.records import Dataset
 from training.data.sampler import PKSampler
@@ -47,6 +48,7 @@ def fit(run: Run, processes: Processes) -> bool:
     config = checkpoint.config if checkpoint else run.config
     assert config is not None
     dataset = load_dataset(config.dataset, run.data)
+    dataset = replace(dataset, train=held_out(dataset.train, config.hold_out)[0])
     batches = load_batches(config, dataset, run.pose_cache or run.output / "pose", processes)
     classes = len(batches.crops.classes)
     if checkpoint and checkpoint.classes != classes:

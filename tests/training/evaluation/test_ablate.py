@@ -8,7 +8,10 @@ import pytest
 import torch
 
 from training.__main__ import main
+from training.checkpoint import load_checkpoint
 from training.config import TrainConfig
+from training.data.holdout import held_out
+from training.data.records import Record
 from training.data.synthetic import draw_dataset
 from training.evaluation.ablation import TABLE_ROWS, run_all, spread, sweep_configs, table, table_configs
 from training.evaluation.plots.ablation import draw_ablation, draw_sweep
@@ -120,3 +123,16 @@ def test_bad_input_is_one_clear_line(drawn, tmp_path, capsys, more, message):
     command = ["ablate", "--dataset", "synthetic", "--data", str(drawn), "--output", str(tmp_path / "x")]
     assert main([*command, *more]) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # TensorBoard's, on newer numpy
+def test_who_is_held_out_of_training_is_calibrated_on(drawn, tmp_path, capsys):
+    people = {int(crop.name[:4]) for crop in (drawn / "train").iterdir()}
+    share = 0.36
+    fit = ["fit", "--dataset", "synthetic", "--data", str(drawn), "--output", str(tmp_path / "run"), "--device", "cpu"]
+    small = [f"--{assignment.removeprefix('--set=')}" for assignment in SMALL]
+    assert main([*fit, *small, "--model.sab=false", "--model.feb=false", f"--hold_out={share}"]) == 0
+    records = [Record(drawn, person, 1) for person in people]
+    kept, out = held_out(records, share)
+    assert load_checkpoint(tmp_path / "run" / "last.pt").classes == len(kept) == len(people) - len(out)
