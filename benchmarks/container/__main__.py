@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import statistics
 import struct
@@ -30,11 +31,12 @@ CROPS, REQUESTS = 128, 10
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    bare, ready = [], []
+    bare, ready, busy = [], [], []
     for _ in track(range(options.starts), description="starts"):
         bare.append(run_true(options.image))
         with service(options.image) as running:
             ready.append(time.monotonic() - running.started)
+            busy.append(cpu_seconds(running))
     with service(options.image, "--cpus", "1", "--memory", "1g", "--memory-swap", "1g") as running:
         empty = resident_mb(running, "VmRSS")
         embed(running)
@@ -43,7 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
         "machine": machine(),
         "image_mb": round(int(docker("image", "inspect", "--format", "{{.Size}}", options.image).stdout) / 1e6, 1),
         "starts": options.starts,
+        "load_average": [round(load, 1) for load in os.getloadavg()],
         "ready_seconds": {"median": round(statistics.median(ready), 2), "worst": round(max(ready), 2)},
+        "ready_cpu_seconds": {"median": round(statistics.median(busy), 2), "worst": round(max(busy), 2)},
         "true_seconds": {"median": round(statistics.median(bare), 2), "worst": round(max(bare), 2)},
         "ready_to_true": round(statistics.median(ready) / statistics.median(bare), 2),
         "resident_mb": {"ready": empty, f"after {REQUESTS} x {CROPS} crops": loaded, "peak": peak},
@@ -78,6 +82,12 @@ def embed(running: Container) -> None:
     body = b"".join(struct.pack("<I", len(crop)) + crop for crop in map(drawn_crop, range(CROPS)))
     for _ in range(REQUESTS):
         running.http.post("/embed", content=body, headers={"Content-Type": "application/x-crops"}).raise_for_status()
+
+
+def cpu_seconds(running: Container) -> float:
+    """What the process has computed so far, user and system: what a start costs whatever else the machine does."""
+    fields = running.run("cat", "/proc/1/stat").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mb(running: Container, field: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -24,6 +25,19 @@ def test_its_defaults_are_the_defaults() -> None:
     assert f"`REID_DRAIN_NOTICE_S` ({fields['drain_notice_s'].default:g} s)" in GUIDE
     assert f"`REID_DRAIN_TIMEOUT_S` ({fields['drain_timeout_s'].default} s)" in re.sub(r"\s+", " ", GUIDE)
     assert f"`REID_MAX_BODY_MIB` ({fields['max_body_mib'].default} MiB)" in GUIDE
+
+
+def test_its_figures_are_those_of_the_result_file() -> None:
+    figures = json.loads((ROOT / "benchmarks/container/results.json").read_text())
+    resident = figures["resident_mb"]
+    for said in (
+        f"the image is {figures['image_mb']:.0f} MB",
+        f"computes {figures['ready_cpu_seconds']['median']:.1f} s",
+        f"{resident['ready']:.0f} MB are resident",
+        f"{resident['after 10 x 128 crops']:.0f} MB after",
+        f"took {figures['ready_seconds']['median']:.1f} s",
+    ):
+        assert said in GUIDE, said
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)]+)\)", GUIDE))))
