@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from service.routes import ROUTERS
 from service.settings import Settings
 
-_SAFE = {"GET": 0, "POST": 1, "PUT": 2, "DELETE": 3}
+_ORDER = {"GET": 0, "POST": 1, "PUT": 2, "DELETE": 3}
 
 
 def settings_table() -> str:
@@ -31,7 +31,7 @@ def routes_table() -> str:
     """One line for each documented route: method, path, meaning."""
     lines = ["| | | |", "|---|---|---|"]
     for route in (route for router in ROUTERS for route in _routes(router)):
-        for method in sorted(route.methods or (), key=_SAFE.__getitem__):
+        for method in sorted(route.methods or (), key=_ORDER.__getitem__):
             summary = (route.endpoint.__doc__ or "").strip().splitlines()[0]
             lines.append(f"| {method} | `{route.path}` | {summary} |")
     return "\n".join(lines)
