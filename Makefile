@@ -73,7 +73,7 @@ image-training:
 test-image: image test-built-image
 
 test-built-image: .venv/.ready
-	REID_TEST_IMAGE=$(IMAGE) .venv/bin/python -m pytest tests/docker
+	REID_TEST_IMAGE=$(IMAGE) .venv/bin/python -m pytest tests/docker/test_image.py tests/docker/test_layers.py
 
 test-gpu-image: image-gpu .venv/.ready
 	REID_TEST_GPU_IMAGE=$(IMAGE):gpu .venv/bin/python -m pytest tests/docker/test_gpu_image.py
