@@ -24,7 +24,7 @@ from reid_client import Client, ReidError
 from service.settings import Settings
 
 PEOPLE = 60
-DRAWING = "drawn-4"
+DRAWING = "drawn-5"
 """Changes whenever the drawing does, so that an old gallery is not searched with new queries."""
 CACHE = Path(".cache/demo")
 TOGETHER = 24

@@ -19,14 +19,16 @@ def paint_occluder(canvas: Canvas, kind: str, metre: float, ground: float, rng: 
     OCCLUDERS[kind](canvas, metre * float(rng.uniform(0.95, 1.2)), ground + 0.12 * metre, rng)
 
 
-def _speckled(colour: Colour, rng: np.random.Generator, strength: float) -> Texture:
-    """Leaves: light and dark spots."""
+def _speckled(
+    colour: Colour, rng: np.random.Generator, strength: float, cells: tuple[float, float] = (30, 60)
+) -> Texture:
+    """Leaves: light and dark spots. cells: how many for a unit around and along."""
     base = np.array(colour, np.float32)
     table = rng.normal(1, strength, (64, 64)).astype(np.float32)
 
     def colours(around: Floats, along: Floats) -> Floats:
-        u = ((around * np.float32(30)).astype(np.int32)) % 64
-        v = ((along * np.float32(60)).astype(np.int32)) % 64
+        u = ((around * np.float32(cells[0])).astype(np.int32)) % 64
+        v = ((along * np.float32(cells[1])).astype(np.int32)) % 64
         speckled: Floats = np.clip(base * table[v, u][:, :, None], 0, 1)
         return speckled
 
@@ -88,8 +90,9 @@ def _bin(canvas: Canvas, metre: float, ground: float, rng: np.random.Generator) 
 
 
 def _bollard(canvas: Canvas, metre: float, ground: float, rng: np.random.Generator) -> None:
-    for x in rng.uniform(0.1, 0.9, 2) if rng.random() < 0.6 else rng.uniform(0.35, 0.65, 1):
-        px, top = canvas.width * float(x), ground - 0.95 * metre
+    pair = (float(rng.uniform(0.15, 0.4)), float(rng.uniform(0.62, 0.85)))
+    for x in pair if rng.random() < 0.6 else (float(rng.uniform(0.35, 0.65)),):
+        px, top = canvas.width * x, ground - 0.95 * metre
         capsule(canvas, (px, ground), (px, top), (0.11 * metre, 0.1 * metre), plain((0.24, 0.25, 0.27)), OCCLUDER)
         box(canvas, (px, top + 0.12 * metre), (0.105 * metre, 0.05 * metre), 2, plain((0.88, 0.86, 0.8)), OCCLUDER)
 
@@ -102,7 +105,8 @@ def _hedge(canvas: Canvas, metre: float, ground: float, rng: np.random.Generator
         ellipse(canvas, (canvas.width * float(x), y + 0.1 * metre), (0.16 * metre, 0.16 * metre), leaves, OCCLUDER)
     middle = (top + 0.1 * metre + canvas.height) / 2
     half = (canvas.height - top - 0.1 * metre) / 2 + 4
-    box(canvas, (canvas.width / 2, middle), (canvas.width * 0.75, half), 4, leaves, OCCLUDER)
+    dense = _speckled((0.22, 0.38, 0.16), rng, 0.28, (canvas.width * 0.3, half * 0.8))
+    box(canvas, (canvas.width / 2, middle), (canvas.width * 0.75, half), 4, dense, OCCLUDER)
 
 
 def _bench(canvas: Canvas, metre: float, ground: float, rng: np.random.Generator) -> None:
