@@ -31,7 +31,6 @@ def _throughput(r: dict[str, Any]) -> list[tuple[str, Any]]:
         ("CPU per crop, of the bare session", r["cpu_per_crop_of_bare"]),
         ("one crop at idle: bare, service, ms", f"{r['idle_bare_p50_ms']}, {r['idle_service_p50_ms']}"),
         ("overhead of one crop at idle, p50, ms", r["idle_overhead_p50_ms"]),
-        ("CPU overhead of one crop at idle, ms", r["idle_overhead_cpu_ms"]),
         ("load average of the machine meanwhile", r["load_average"]),
     ]
 

@@ -61,16 +61,14 @@ def against_bare(model: Path, *, threads: int, crops_per_request: int, rounds: i
 def idle_overhead(bare: Bare, server: Server, crops: list[bytes], pairs: int = 150) -> dict[str, float]:
     """One crop at a time, bare and through HTTP in turn: the median of each, and of the difference.
 
-    The CPU that a crop costs the service beyond the bare model is told beside the wall clock: on a machine that others
-    use, every hand-over between threads waits for a core, and the wall clock measures the others."""
-    direct, through, bare_cpu, before = [], [], 0.0, server.cpu_seconds
+    The load average is told beside it: on a machine that others use, every hand-over between threads waits for a core,
+    and the difference measures the others."""
+    direct, through = [], []
     with httpx.Client(base_url=server.url, headers=RAW | {"Content-Type": "image/jpeg"}, trust_env=False) as client:
         for i in range(pairs):
             crop = crops[i % len(crops)]
             time.sleep(_SETTLE_S)
-            started = time.process_time()
             direct.append(bare.one(crop))
-            bare_cpu += time.process_time() - started
             time.sleep(_SETTLE_S)
             start = time.perf_counter()
             client.post("/embed", content=crop).raise_for_status()
@@ -80,7 +78,6 @@ def idle_overhead(bare: Bare, server: Server, crops: list[bytes], pairs: int = 1
         "idle_bare_p50_ms": round(statistics.median(direct) * 1000, 2),
         "idle_service_p50_ms": round(statistics.median(through) * 1000, 2),
         "idle_overhead_p50_ms": round(statistics.median(differences) * 1000, 2),
-        "idle_overhead_cpu_ms": round((server.cpu_seconds - before - bare_cpu) / pairs * 1000, 2),
         "load_average": round(os.getloadavg()[0], 1),
     }
 
