@@ -94,7 +94,8 @@ class Engine:
             mask[allowed] = True
         answers: list[Hits | None] = [None] * len(queries)
         if self.coarse is not None:
-            limit = int(self._tuning.two_stage_share * many)
+            tuning = self._tuning
+            limit = int((tuning.two_stage_share if len(queries) == 1 else tuning.batch_share) * many)
             answers = two_stage(
                 self.coarse, rows, queries, min(count, many), mask, share=many / self.entries, limit=limit
             )

@@ -27,6 +27,7 @@ TINY = Tuning(
     scan_below=2,
     scan_share=0.0,
     two_stage_share=4.0,
+    batch_share=4.0,
     snapshot_after=10,
     snapshot_share=0.0,
     log_bytes=1,
