@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command != "table":
         result = {
             "machine": machine(),
-            "command": f"python -m benchmarks.serving {shlex.join(arguments)}",
+            "command": f"python -m benchmarks.serving {shlex.join(Path(a).name if Path(a).is_absolute() else a for a in arguments)}",
             **run(options),
         }
         name = f"{options.command}-{options.model.stem}" if options.command == "throughput" else options.command
