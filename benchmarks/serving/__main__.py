@@ -29,9 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
     if options.command != "table":
+        shown = shlex.join(Path(a).name if Path(a).is_absolute() else a for a in arguments)
         result = {
             "machine": machine(),
-            "command": f"python -m benchmarks.serving {shlex.join(Path(a).name if Path(a).is_absolute() else a for a in arguments)}",
+            "command": f"python -m benchmarks.serving {shown}",
             **run(options),
         }
         name = f"{options.command}-{options.model.stem}" if options.command == "throughput" else options.command
