@@ -15,7 +15,7 @@ from training.evaluation.pairs import BINS, PairHistogram
 
 FALSE_MATCH_RATES = (1e-2, 1e-3, 1e-4)
 _FALSE_MATCHES_NEEDED = 10  # a rate that fewer pairs decide on is noise
-_TOLERANCE = 0.002  # of probability, given up for a map of few knots
+_TOLERANCE = 0.005  # of probability, given up for a map of few knots
 FloatArray = NDArray[np.float64]
 
 
@@ -32,12 +32,12 @@ def fit(pairs: PairHistogram, *, match_share: float, source: str) -> Calibration
     occupied = weights.sum(axis=0) > 0
     same, both, centres = weights[0][occupied], weights[:, occupied].sum(axis=0), pairs.centres[occupied]
     steps = isotonic_regression(same / both, weights=both)
-    scores, probabilities = _block_centres(centres, both, np.asarray(steps.x), np.asarray(steps.blocks))
+    scores, probabilities = _steps(centres, np.asarray(steps.x), np.asarray(steps.blocks))
     doubt = 1 / (min(pairs.same.sum(), pairs.different.sum()) + 2)
     probabilities = probabilities.clip(doubt, 1 - doubt)
     kept = simplify(scores, probabilities, _TOLERANCE)
     return Calibration(
-        scores=tuple(scores[kept].round(4).tolist()),
+        scores=tuple(scores[kept].tolist()),
         probabilities=tuple(probabilities[kept].round(6).tolist()),
         thresholds=thresholds(pairs),
         match_share=match_share,
@@ -130,18 +130,14 @@ def _weights(pairs: PairHistogram, match_share: float) -> FloatArray:
     )
 
 
-def _block_centres(
-    centres: FloatArray, weights: FloatArray, values: FloatArray, blocks: NDArray[np.intp]
-) -> tuple[FloatArray, FloatArray]:
-    """PAV's steps as points to interpolate between: each block at its mean cosine, and both ends."""
-    starts = blocks[:-1]
-    mass = np.add.reduceat(weights, starts)
-    scores = np.add.reduceat(weights * centres, starts) / mass
-    probabilities = values[starts]
-    scores, probabilities = np.append(scores, centres[-1]), np.append(probabilities, probabilities[-1])
-    scores, probabilities = np.insert(scores, 0, centres[0]), np.insert(probabilities, 0, probabilities[0])
-    rounded = scores.round(4)
+def _steps(centres: FloatArray, values: FloatArray, blocks: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+    """PAV's steps as points to interpolate between: each block's first and last cosine, both at the block's value.
+
+    Block centres would be fewer and smoother, but a block of one odd pair would bend the map over its whole neighbour.
+    """
+    ends = np.unique(np.concatenate([blocks[:-1], blocks[1:] - 1]))
+    rounded = centres[ends].round(5)
     distinct = np.append(True, np.diff(rounded) > 0)
     if distinct.sum() < 2:
         raise EvaluationError(f"all pairs have the cosine {rounded[0]}; nothing to calibrate with")
-    return rounded[distinct], np.maximum.accumulate(probabilities[distinct])
+    return rounded[distinct], values[ends][distinct]
