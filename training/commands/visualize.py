@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from reid_contract import PreprocessSpec
 from training.commands.model_arguments import add_data_arguments, add_model_arguments, model_of
 from training.curves import draw_curves
 from training.data.datasets import load_dataset
@@ -25,6 +26,7 @@ from training.pose.estimators import ESTIMATORS, load_estimator
 from training.run_folder import RunFolder
 
 _SHOWN_PARTS = 4  # rows of crops in the picture of channel groups; the plot is over all
+_POSE_INPUT = PreprocessSpec(256, 128)  # the model may look at crops too small for a pose estimator
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,17 +35,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     responses = kinds.add_parser("responses", help="where a model's features respond, beside the Baseline's (Fig. 4)")
     add_model_arguments(responses)
     responses.add_argument("--baseline", type=Path, metavar="CHECKPOINT", help="a second model, drawn above")
-    _add_selection(responses, crops_shown=8)
+    _add_selection(responses, "crops of the query split", 8)
+    _add_seed(responses)
     ranking = kinds.add_parser("ranking", help="queries and their first matches, right ones framed green")
     add_model_arguments(ranking)
     ranking.add_argument("--top", type=int, default=10, metavar="K", help="gallery crops for each query (default 10)")
-    ranking.add_argument("--hardest", action="store_true", help="the queries with the lowest average precision")
-    _add_selection(ranking, crops_shown=6)
+    ranking.add_argument(
+        "--hardest", action="store_true", help="the worst queries (default: spread from best to worst)"
+    )
+    _add_selection(ranking, "queries", 6)
     parts = kinds.add_parser("parts", help="which channel group answers to which body part")
     add_model_arguments(parts)
     parts.add_argument("--estimator", default="movenet", choices=ESTIMATORS, help="of key points (default: movenet)")
     parts.add_argument("--estimator-weights", type=Path, metavar="FILE", help="its checkpoint; needed for HRNet")
-    _add_selection(parts, crops_shown=200)
+    _add_selection(parts, "crops of the query split", 200)
+    _add_seed(parts)
     curves = kinds.add_parser("curves", help="the losses and accuracies of a training run")
     curves.add_argument("run", type=Path, metavar="RUN", help="the folder that `fit` wrote")
     curves.add_argument("--output", required=True, type=Path, metavar="FILE", help="the picture, a PNG")
@@ -72,7 +78,7 @@ def _ranking(arguments: argparse.Namespace) -> list[Path]:
     dataset = load_dataset(arguments.dataset, arguments.data)
     query, gallery = embed_dataset(model_of(arguments), dataset, batch_size=arguments.batch_size, progress=True)
     evaluation = evaluate(query, gallery, top=arguments.top, progress=True)
-    chosen = pick(evaluation, arguments.count, hardest=arguments.hardest, seed=arguments.seed)
+    chosen = pick(evaluation, arguments.count, hardest=arguments.hardest)
     draw_ranking(query, gallery, evaluation, chosen).save(arguments.output)
     return [arguments.output]
 
@@ -82,11 +88,14 @@ def _parts(arguments: argparse.Namespace) -> list[Path]:
     """Two files: the plot over all chosen crops, and beside it the responses on the first few."""
     records, model = _sample(arguments), _checkpoint(arguments, arguments.model)
     pose = load_estimator(arguments.estimator, arguments.estimator_weights).network.to(model.device)
-    pixels = (torch.from_numpy(batch).permute(0, 3, 1, 2).to(model.device) for batch in crops(records, model.spec))
+    pixels = (torch.from_numpy(batch).permute(0, 3, 1, 2).to(model.device) for batch in crops(records, _POSE_INPUT))
     heatmaps = torch.cat([pose(batch).cpu() for batch in pixels])
     responses = group_responses(feature_maps(model, records))
+    answers = part_answers(responses, heatmaps)
+    if answers.isnan().all():
+        raise ValueError(f"{arguments.estimator} found no key point on {len(records)} crops; a larger --count may help")
     title = f"{model.name} on {len(records)} crops of {arguments.dataset}"
-    save(draw_part_answers(part_answers(responses, heatmaps).numpy(), title), arguments.output)
+    save(draw_part_answers(answers.numpy(), title), arguments.output)
     groups = arguments.output.with_stem(f"{arguments.output.stem}-crops")
     draw_group_responses(records[:_SHOWN_PARTS], responses[:_SHOWN_PARTS]).save(groups)
     return [arguments.output, groups]
@@ -97,12 +106,14 @@ def _curves(arguments: argparse.Namespace) -> list[Path]:
     return [arguments.output]
 
 
-def _add_selection(parser: argparse.ArgumentParser, *, crops_shown: int) -> None:
+def _add_selection(parser: argparse.ArgumentParser, what: str, count: int) -> None:
     add_data_arguments(parser)
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="the picture, such as a .png")
-    help_count = f"crops of the query split, drawn by lot (default {crops_shown})"
-    parser.add_argument("--count", type=int, default=crops_shown, metavar="N", help=help_count)
-    parser.add_argument("--seed", type=int, default=0, help="of the lot (default 0)")
+    parser.add_argument("--count", type=int, default=count, metavar="N", help=f"how many {what} (default {count})")
+
+
+def _add_seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=0, help="of the lot by which the crops are drawn (default 0)")
 
 
 def _sample(arguments: argparse.Namespace) -> Sequence[Record]:

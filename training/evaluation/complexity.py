@@ -55,10 +55,9 @@ def pose_net_cost(size: tuple[int, int]) -> Cost:
 
 def table_8_reading(size: tuple[int, int] = (384, 128), classes: int = OCCLUDED_DUKE_IDENTITIES) -> Cost:
     """What Table 8's cost of f_G is, counted: ResNet-50, a second last stage of its own, and one classifier."""
-    model = PGFLKD(ModelConfig(weights="none", sab=False, separate_part_stage=True), classes).eval()
+    model = PGFLKD(ModelConfig(weights="none", sab=False, separate_part_stage=True), classes).eval().to("meta")
     assert model.part_stage is not None
     image = torch.empty(1, 3, *size, device="meta")
-    model = model.to("meta")
 
     def whole() -> Tensor:
         first, second = model._feature_maps(image)  # noqa: SLF001 - both maps, which no public call gives alone

@@ -21,8 +21,9 @@ def group_responses(feature_map: Tensor) -> Tensor:
     if width % K:
         raise ValueError(f"the feature map has {width} channels; needed: a multiple of K = {K}")
     grouped = feature_map.reshape(count, K, width // K, height, columns)
-    lengths = torch.linalg.vector_norm(grouped, dim=2)
-    return lengths / lengths.mean(dim=(2, 3), keepdim=True).clamp_min(torch.finfo(lengths.dtype).tiny)
+    lengths: Tensor = torch.linalg.vector_norm(grouped, dim=2)
+    mean: Tensor = lengths.mean(dim=(2, 3), keepdim=True)
+    return lengths / mean.clamp_min(torch.finfo(lengths.dtype).tiny)
 
 
 def part_answers(responses: Tensor, heatmaps: Tensor) -> Tensor:

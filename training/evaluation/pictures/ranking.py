@@ -31,11 +31,13 @@ def draw_ranking(query: Embedded, gallery: Embedded, evaluation: Evaluation, que
     return sheet(rows, titles=titles, columns=columns, note=note)
 
 
-def pick(evaluation: Evaluation, count: int, *, hardest: bool, seed: int) -> list[int]:
-    """Positions of queries that have a match: `count` at random, or those with the lowest average precision."""
+def pick(evaluation: Evaluation, count: int, *, hardest: bool) -> list[int]:
+    """Positions of `count` queries that have a match, by average precision: the lowest, or spread from best to worst.
+
+    Spread, so that nobody can pick the ones that look well."""
     valid: NDArray[np.int64] = np.flatnonzero(evaluation.results.matches > 0)
+    worst_first = valid[np.argsort(evaluation.results.average_precision[valid], kind="stable")]
     if hardest:
-        order = np.argsort(evaluation.results.average_precision[valid], kind="stable")
-        return [int(i) for i in valid[order][:count]]
-    chosen = np.random.default_rng(seed).choice(valid, min(count, len(valid)), replace=False)
-    return sorted(int(i) for i in chosen)
+        return [int(i) for i in worst_first[:count]]
+    places = np.linspace(len(valid) - 1, 0, min(count, len(valid))).round().astype(int)
+    return [int(i) for i in worst_first[places]]

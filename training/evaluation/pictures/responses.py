@@ -42,7 +42,8 @@ def feature_maps(model: CheckpointModel, records: Sequence[Record]) -> Tensor:
 
 def responses(feature_map: Tensor) -> Tensor:
     """(N, c, h, w) -> (N, h, w), the Euclidean length of the channels at each place."""
-    return torch.linalg.vector_norm(feature_map, dim=1)
+    lengths: Tensor = torch.linalg.vector_norm(feature_map, dim=1)
+    return lengths
 
 
 def shown(record: Record) -> Image.Image:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw, ImageFont
 
 Colour = tuple[int, int, int]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 GREEN, RED, GREY = (0, 158, 115), (213, 94, 0), (138, 138, 138)  # of Okabe and Ito, as in the plots
 _BACKGROUND, _TEXT = (255, 255, 255), (40, 40, 40)
 _GAP, _FRAME, _FONT = 8, 5, 15
@@ -55,7 +56,7 @@ def sheet(
     return page
 
 
-def _draw_cell(page: Image.Image, cell: Cell, corner: tuple[int, int], font: ImageFont.FreeTypeFont) -> None:
+def _draw_cell(page: Image.Image, cell: Cell, corner: tuple[int, int], font: Font) -> None:
     draw, (x, y), (width, height) = ImageDraw.Draw(page), corner, cell.image.size
     if cell.frame:
         draw.rectangle((x, y, x + width + 2 * _FRAME - 1, y + height + 2 * _FRAME - 1), fill=cell.frame)
@@ -64,5 +65,5 @@ def _draw_cell(page: Image.Image, cell: Cell, corner: tuple[int, int], font: Ima
     draw.multiline_text(middle, cell.caption, cell.frame or _TEXT, font, anchor="ma", align="center")
 
 
-def _text_width(text: str, font: ImageFont.FreeTypeFont) -> int:
+def _text_width(text: str, font: Font) -> int:
     return max(round(font.getlength(line)) for line in text.split("\n"))
