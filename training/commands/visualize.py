@@ -94,7 +94,7 @@ def _parts(arguments: argparse.Namespace) -> list[Path]:
     answers = part_answers(responses, heatmaps)
     if answers.isnan().all():
         raise ValueError(f"{arguments.estimator} found no key point on {len(records)} crops; a larger --count may help")
-    title = f"{model.name} on {len(records)} crops of {arguments.dataset}"
+    title = f"{arguments.dataset}, {len(records)} crops"
     save(draw_part_answers(answers.numpy(), title), arguments.output)
     groups = arguments.output.with_stem(f"{arguments.output.stem}-crops")
     draw_group_responses(records[:_SHOWN_PARTS], responses[:_SHOWN_PARTS]).save(groups)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import get_args
 
 import torch
@@ -46,6 +47,7 @@ def feature_costs(config: ModelConfig, size: tuple[int, int], classes: int) -> d
     return costs
 
 
+@cache
 def pose_net_cost(size: tuple[int, int]) -> Cost:
     """HRNet-W48 with its head over 17 key points, at this size."""
     with torch.device("meta"):  # shapes without numbers: nothing is computed, only counted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from training.model.pgflkd import PGFLKD
 
 SMALL = ModelConfig("test_resnet", weights="none")
 SIZE = (64, 32)
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_pose_net_has_the_parameters_its_authors_publish():
@@ -81,3 +83,13 @@ def test_bad_input_is_one_clear_line(capsys):
     assert capsys.readouterr().err == "error: --height is 100; allowed: multiples of 32, as the pose net needs them\n"
     assert main(["complexity", "--backbone", "no_such_net"]) == 1
     assert "timm knows no model 'no_such_net'" in capsys.readouterr().err
+
+
+def test_the_documentation_gives_the_figures_of_the_committed_result():
+    result = json.loads((ROOT / "benchmarks" / "evaluation" / "complexity.json").read_text())
+    documented = (ROOT / "docs" / "evaluation.md").read_text()
+    for feature, cost in result["features"].items():
+        row = next(line for line in documented.splitlines() if line.startswith(f"| f_{feature.upper()}, "))
+        assert f"| {cost['gmacs']:.2f} | {cost['parameters']:.2f} |" in row
+    reading = result["table_8_reading"]
+    assert f"{reading['gmacs']:.2f} G and {reading['parameters']:.2f} M" in documented
