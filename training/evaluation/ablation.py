@@ -50,7 +50,8 @@ class Result:
 
 def table_configs(base: TrainConfig) -> dict[Row, TrainConfig]:
     """Rows 1 to 6 of Table 6 (the last is Table 7's second row too) and the other of Table 7, in one budget."""
-    return {row: as_model(base, row.name) if row.name in TABLE_6 else as_table_7(base) for row in TABLE_ROWS}
+    whole = as_model(base, "ablation-6")
+    return {row: as_model(base, row.name) if row.name in TABLE_6 else as_table_7(whole) for row in TABLE_ROWS}
 
 
 def sweep_configs(base: TrainConfig, weight: str, values: Sequence[float]) -> dict[Row, TrainConfig]:

@@ -15,6 +15,7 @@ from training.data.records import Record
 from training.data.synthetic import draw_dataset
 from training.evaluation.ablation import TABLE_ROWS, run_all, spread, sweep_configs, table, table_configs
 from training.evaluation.plots.ablation import draw_ablation, draw_sweep
+from training.presets import preset
 
 
 def pretend(calls, rank1=50.0):
@@ -56,6 +57,10 @@ def test_what_is_done_is_not_done_again(tmp_path):
     assert "| 1 Baseline | 50.5 ± 0.7 | 40.5 ± 0.7 | 52.7 | 45.9 |" in printed
     assert len(printed.splitlines()) == 4 + len(TABLE_ROWS)
     draw_ablation(results, "drawn").draw_without_rendering()
+
+
+def test_the_preset_gives_the_budget_and_not_the_switches():
+    assert table_configs(preset("ablation-1")) == table_configs(preset("paper"))
 
 
 def test_a_folder_with_another_run_is_refused(tmp_path):
@@ -108,6 +113,18 @@ def test_the_command_trains_every_row_and_goes_on_where_it_was_stopped(drawn, tm
     again = capsys.readouterr().out
     assert "going on with table-7, seed 0" in again
     assert "ablation-1, seed" not in again
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_starts_again(drawn, tmp_path, capsys):
+    torch.set_num_threads(1)
+    command = ["ablate", "--dataset", "synthetic", "--data", str(drawn), "--output", str(tmp_path), "--device", "cpu"]
+    assert main([*command, *SMALL, "--rows", "ablation-1"]) == 0
+    folder = tmp_path / "ablation-1" / "seed-0"
+    for name in ("last.pt", "metrics.json"):
+        (folder / name).unlink()
+    assert main([*command, *SMALL, "--rows", "ablation-1"]) == 0
+    assert "training ablation-1, seed 0" in capsys.readouterr().out
+    assert len([line for line in (folder / "log.jsonl").read_text().splitlines() if "losses" in line]) == 1
 
 
 @pytest.mark.parametrize(
