@@ -93,7 +93,8 @@ def gather(rows: Sequence[Row] | Mapping[Row, TrainConfig], seeds: Sequence[int]
 def table(results: Sequence[Result], dataset: str) -> str:
     """A Markdown table: mean ± deviation over seeds, and the paper's figures, where it gives any, beside."""
     seeds = len(results[0].rank1)
-    lines = [f"{dataset}, {seeds} seed{'s' if seeds > 1 else ''}: mean ± standard deviation, in percent", ""]
+    spoken = f"{seeds} seeds: mean ± standard deviation" if seeds > 1 else "1 seed"
+    lines = [f"{dataset}, {spoken}, in percent", ""]
     lines += ["| scheme | Rank-1 | mAP | paper, Occluded-Duke: Rank-1 | mAP |", "| --- | --: | --: | --: | --: |"]
     for row, rank1, precision in ((r.row, r.rank1, r.mAP) for r in results):
         paper = tuple(f"{value:.1f}" for value in row.paper) if row.paper else ("", "")
