@@ -24,6 +24,8 @@ from reid_client import Client, ReidError
 from service.settings import Settings
 
 PEOPLE = 60
+DRAWN_MODEL = Path("models/drawn-people.onnx")
+"""Trained on other drawn people: one trained on real ones, or on none, would show little here."""
 DRAWING = "drawn-5"
 """Changes whenever the drawing does, so that an old gallery is not searched with new queries."""
 CACHE = Path(".cache/demo")
@@ -47,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, console: Console) -> None:
     _check_port(options.port)
-    model = Path(options.model)
+    model = options.model or (DRAWN_MODEL if options.data is None else Settings.model_fields["model"].default)
     home = CACHE / _fingerprint(model, options.data)
     home.mkdir(parents=True, exist_ok=True)
     sightings, queries = _prepare(options.data, home)
@@ -111,10 +113,11 @@ def _has_display() -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    default = Settings.model_fields["model"].default
     parser = argparse.ArgumentParser(prog="python -m demo", description="A service with a gallery to search in.")
     parser.add_argument("--data", type=Path, help="a folder of your own crops instead of drawn people")
-    parser.add_argument("--model", type=Path, default=default, help=f"ONNX file to serve (default: {default})")
+    parser.add_argument(
+        "--model", type=Path, help=f"ONNX file to serve (default: {DRAWN_MODEL}, with --data the service's)"
+    )
     parser.add_argument("--port", type=int, default=8000, help="TCP port on 127.0.0.1 (default: 8000)")
     return parser
 

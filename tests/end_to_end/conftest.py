@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.deployed import PYTHON, Service
+from tests.end_to_end.deployed import PYTHON, Demo, Service
 from training.data.synthetic import draw_dataset
 
 
@@ -45,3 +45,10 @@ def crops(people: Path) -> Callable[[str], list[tuple[str, str, str, bytes]]]:
         return [(f.stem, *f.stem.split("_")[:2], f.read_bytes()) for f in files]
 
     return read
+
+
+@pytest.fixture(scope="module")
+def demo(service_python: Path) -> Iterator[Demo]:
+    running = Demo()
+    yield running
+    assert running.stop() == 0

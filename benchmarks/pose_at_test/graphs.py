@@ -1,0 +1,95 @@
+"""The rivals' inference graphs, written from their papers with timm's ResNet-50; weights do not matter to their speed.
+
+All take images (N, 3, 384, 128) float32, normalised, and give L2-normalised float32 features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+WIDTH = 2048
+REDUCED = 256
+KEYPOINTS = 17
+
+
+class PCB(nn.Module):
+    """Sun et al. 2018 (ECCV), Sec. 3: six horizontal stripes, concatenated as the test feature G: 12,288-d."""
+
+    def __init__(self, backbone: nn.Module, stripes: int = 6) -> None:
+        super().__init__()
+        self.backbone, self.stripes = backbone, stripes
+
+    def forward(self, images: Tensor) -> Tensor:
+        feature_map = self.backbone(images)  # (N, c, 24, 8)
+        stripes = F.adaptive_avg_pool2d(feature_map, (self.stripes, 1))  # (N, c, 6, 1)
+        return F.normalize(stripes.flatten(1), dim=1)  # (N, 6c)
+
+
+class PGFA(nn.Module):
+    """Miao et al. 2019 (ICCV), Sec. 3: three part features, and a global one guided by the key points' heat maps.
+
+    heatmaps: (N, 17, h', w'), brought to the feature map's size. The pose-guided feature is the maximum over the key
+    points of the heat-map-weighted averages, concatenated with the plain average. Every feature is reduced to 256.
+    """
+
+    def __init__(self, backbone: nn.Module, parts: int = 3) -> None:
+        super().__init__()
+        self.backbone, self.parts = backbone, parts
+        self.reduce_global = reduction(2 * WIDTH)
+        self.reduce_parts = nn.ModuleList(reduction(WIDTH) for _ in range(parts))
+
+    def forward(self, images: Tensor, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+        feature_map = self.backbone(images)  # (N, c, h, w)
+        heatmaps = F.interpolate(heatmaps, size=feature_map.shape[2:], mode="bilinear", align_corners=False)
+        area = feature_map.shape[2] * feature_map.shape[3]
+        guided = torch.matmul(heatmaps.flatten(2), feature_map.flatten(2).mT) / area  # (N, 17, c)
+        pooled = torch.cat((feature_map.mean(dim=(2, 3)), guided.amax(dim=1)), dim=1)  # (N, 2c)
+        return F.normalize(self.reduce_global(pooled), dim=1), part_features(self, feature_map)
+
+
+class PGFAWithoutPose(nn.Module):
+    """PGFA's ablation without a pose net: the three part features and the plain average."""
+
+    def __init__(self, backbone: nn.Module, parts: int = 3) -> None:
+        super().__init__()
+        self.backbone, self.parts = backbone, parts
+        self.reduce_global = reduction(WIDTH)
+        self.reduce_parts = nn.ModuleList(reduction(WIDTH) for _ in range(parts))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        feature_map = self.backbone(images)  # (N, c, h, w)
+        pooled = self.reduce_global(feature_map.mean(dim=(2, 3)))
+        return F.normalize(pooled, dim=1), part_features(self, feature_map)
+
+
+class SpatialBlocks(nn.Module):
+    """The feature map as a bag of blocks, for DSR (He et al. 2018, CVPR, Sec. 3.3) and SFR (arXiv:1810.07399).
+
+    backbone: at stride 32, so F is (12, 4). scales: sides of the square blocks that are averaged, at stride 1.
+    forward: (N, M, c), each block of length 1; M is 101 for scales 1 to 3 and 110 for 1 to 4.
+    """
+
+    def __init__(self, backbone: nn.Module, scales: Sequence[int]) -> None:
+        super().__init__()
+        self.backbone, self.scales = backbone, tuple(scales)
+
+    def forward(self, images: Tensor) -> Tensor:
+        feature_map = self.backbone(images)  # (N, c, 12, 4)
+        blocks = [F.avg_pool2d(feature_map, side, stride=1).flatten(2) for side in self.scales]
+        return F.normalize(torch.cat(blocks, dim=2).mT, dim=2)
+
+
+def part_features(net: PGFA | PGFAWithoutPose, feature_map: Tensor) -> Tensor:
+    """Horizontal parts, averaged and reduced, each by a layer of its own: (N, c, h, w) -> (N, parts, 256)."""
+    stripes = F.adaptive_avg_pool2d(feature_map, (net.parts, 1)).squeeze(3)  # (N, c, parts)
+    reduced = [layer(stripes[:, :, part]) for part, layer in enumerate(net.reduce_parts)]
+    return F.normalize(torch.stack(reduced, dim=1), dim=2)
+
+
+def reduction(width: int) -> nn.Sequential:
+    """The linear layer and batch normalisation before PGFA's classifiers."""
+    return nn.Sequential(nn.Linear(width, REDUCED), nn.BatchNorm1d(REDUCED))
