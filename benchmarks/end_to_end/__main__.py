@@ -13,7 +13,6 @@ import argparse
 import json
 import statistics
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -26,9 +25,10 @@ from typing import NamedTuple
 from rich.progress import track
 
 from benchmarks.end_to_end.ranking import Score, score_of
-from benchmarks.end_to_end.service import running_service
 from benchmarks.machine import machine
+from benchmarks.serving.servers import our_service
 from reid_client import Client, Entry, Search
+from service.cpus import usable_cpus
 from training.data.datasets import load_dataset
 from training.evaluation.embedder import open_model
 from training.evaluation.evaluation import embed_dataset, evaluate
@@ -51,11 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
     root = options.data
     gallery, queries = crops_in(root / "bounding_box_test"), crops_in(root / "query")
     chosen = queries if not options.queries else queries[:: max(1, len(queries) // options.queries)]
-    with tempfile.TemporaryDirectory() as folder:
-        depth = ("--max-k", str(len(gallery)), "--deadline-ms", "600000")
-        with running_service(options.model, Path(folder), *depth) as url:
-            enrol_seconds = enrol(url, gallery)
-            scores, search_seconds = search(url, chosen, gallery)
+    depth = ("--max-k", str(len(gallery)), "--deadline-ms", "600000")
+    with our_service(sys.executable, options.model, usable_cpus(), *depth) as service:
+        enrol_seconds = enrol(service.url, gallery)
+        scores, search_seconds = search(service.url, chosen, gallery)
     result = {
         "machine": machine(),
         "command": f"python -m benchmarks.end_to_end --queries {options.queries}",
