@@ -19,7 +19,7 @@ from gallery_index.scan import Scores
 from gallery_index.types import Embedding
 from gallery_index.vectors import Slots
 
-SHARD = 65_536  # slots; one query uses several cores only over several shards
+SHARD = 51_200  # slots, a multiple of GROWTH; one query uses several cores only over several shards
 Proposed = tuple[Slots, Scores]  # (Q, M) each
 BLOCK = 32  # codes are interleaved in blocks of so many
 GROWTH = 1_024  # a shard grows by so many slots; what is not filled yet is scanned in vain

@@ -111,7 +111,8 @@ class Engine:
             self.coarse.close()
 
     def _scan(self, rows: Embedding, queries: Embedding, count: int, mask: Mask, allowed: Slots | None) -> list[Hits]:
-        if allowed is not None and len(allowed) < self._tuning.gather_share * self.entries:
+        gather = self._tuning.gather_share if len(queries) == 1 else self._tuning.batch_gather_share
+        if allowed is not None and len(allowed) <= gather * self.entries:
             return scan_slots(rows, queries, count, allowed)
         return scan_mask(rows, queries, count, mask[: len(rows)])
 

@@ -41,15 +41,18 @@ def scan_mask(rows: Embedding, queries: Embedding, count: int, allowed: Mask) ->
 def scan_slots(rows: Embedding, queries: Embedding, count: int, slots: Slots) -> list[Hits]:
     """The `count` best of rows[slots] for each query."""
     best = _Best(len(queries), count)
-    step = max(_GATHERED_ROWS, _ROWS_PER_QUERY * len(queries))
     slots = np.sort(slots)
-    block = np.empty((min(step, len(slots)), rows.shape[1]), np.float32)
-    scores = np.empty((len(slots), len(queries)), np.float32)
-    for begin in range(0, len(slots), step):
-        part = slots[begin : begin + step]
-        gathered = np.take(rows, part, axis=0, out=block[: len(part)], mode="clip")  # "raise" would copy once more
-        np.matmul(gathered, queries.T, out=scores[begin : begin + step])
-    best.offer(slots, scores.T)
+    step = max(_GATHERED_ROWS, _ROWS_PER_QUERY * len(queries))
+    gathered = np.empty((min(step, len(slots)), rows.shape[1]), np.float32)
+    scores = np.empty((len(queries), min(_DENSE_ROWS, len(slots))), np.float32)
+    for begin in range(0, len(slots), _DENSE_ROWS):
+        part = slots[begin : begin + _DENSE_ROWS]
+        for at in range(0, len(part), step):
+            chosen = part[at : at + step]
+            # mode "raise" would copy once more
+            block = np.take(rows, chosen, axis=0, out=gathered[: len(chosen)], mode="clip")
+            np.matmul(queries, block.T, out=scores[:, at : at + len(chosen)])
+        best.offer(part, scores[:, : len(part)])
     return best.hits()
 
 
@@ -68,15 +71,21 @@ class _Best:
     def __init__(self, queries: int, count: int) -> None:
         self._count = count
         self._found: list[Hits] = [Hits(np.empty(0, np.int64), np.empty(0, np.float32))] * queries
+        self._floors = np.full((queries, 1), -np.inf, np.float32)  # what a score must exceed
 
     def offer(self, slots: Slots, scores: Scores) -> None:
         """Offers slots (N,), scores (Q, N); minus infinity is not allowed in."""
-        for i, (found, row) in enumerate(zip(self._found, scores, strict=True)):
-            floor = found.scores[-1] if len(found.scores) == self._count else -np.inf
-            better = np.flatnonzero(row > floor)
-            self._found[i] = sorted_hits(
-                np.concatenate([found.slots, slots[better]]), np.concatenate([found.scores, row[better]]), self._count
+        better = scores > self._floors
+        for i in np.flatnonzero(better.any(axis=1)):
+            found, chosen = self._found[i], np.flatnonzero(better[i])
+            hits = sorted_hits(
+                np.concatenate([found.slots, slots[chosen]]),
+                np.concatenate([found.scores, scores[i, chosen]]),
+                self._count,
             )
+            self._found[i] = hits
+            if len(hits.scores) == self._count:
+                self._floors[i] = hits.scores[-1]
 
     def hits(self) -> list[Hits]:
         """For each query."""

@@ -2,10 +2,14 @@
 
 The re-ranked candidates show how far off this query's estimates are. An entry that was not proposed has an estimate
 below the last candidate's; when that, plus SURE times the spread of the errors seen, does not reach the last answer's
-exact cosine, nothing that was left out belongs among the answers.
+exact cosine, nothing that was left out belongs among the answers. Where it does reach it, the fall of the estimates
+foretells how many candidates would be enough, so that a query without near neighbours is left to a scan at once.
 """
 
 from __future__ import annotations
+
+import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +20,16 @@ from gallery_index.vectors import Slots
 
 OVERSAMPLE = 16  # candidates for each answer, at first
 LEAST = 192  # candidates at first, whatever was asked for
-WIDEN = 4  # times more candidates in each further round
+WIDEN = 2  # times more candidates in each further round, at least
 SURE = 4.5  # standard deviations; those of chosen candidates are a little smaller than those of all entries
+PILOT, ENOUGH = 8, 6  # so many of a batch's queries are tried first; where fewer are sure, a scan of all costs less
+
+
+class _Decision(NamedTuple):
+    """hits: None where one cannot be sure. needed: candidates that would probably do."""
+
+    hits: Hits | None
+    needed: float
 
 
 def two_stage(
@@ -29,24 +41,45 @@ def two_stage(
     """
     answers: list[Hits | None] = [None] * len(queries)
     candidates = max(OVERSAMPLE * count, LEAST)
-    unsure = list(range(len(queries)))
-    while unsure and candidates <= limit:
-        proposed, estimates = coarse.search(queries[unsure], int(candidates / share))
-        for i, slots, estimate in zip(unsure, proposed, estimates, strict=True):
-            answers[i] = _decide(rows, queries[i], slots, estimate, allowed=allowed, count=count)
-        unsure = [i for i in unsure if answers[i] is None]
-        candidates *= WIDEN
+    if candidates > limit:
+        return answers
+
+    def decide(chosen: list[int], candidates: int) -> dict[int, int]:
+        """Fills in what is sure; returns the candidates needed for each other query that is worth widening for."""
+        needed = {}
+        proposed, estimates = coarse.search(queries[chosen], int(candidates / share))
+        for i, slots, estimate in zip(chosen, proposed, estimates, strict=True):
+            answers[i], wanted = _decide(rows, queries[i], slots, estimate, allowed=allowed, count=count)
+            if answers[i] is None and (wider := max(WIDEN * candidates, wanted * share)) <= limit:
+                needed[i] = int(wider)
+        return needed
+
+    pilot = list(range(len(queries)))[:: -(-len(queries) // PILOT)]
+    needed = decide(pilot, candidates)
+    if rest := [i for i in range(len(queries)) if i not in pilot]:
+        if sum(answers[i] is not None for i in pilot) < ENOUGH / PILOT * len(pilot):
+            return answers
+        needed |= decide(rest, candidates)
+    while needed:
+        needed = decide(list(needed), max(needed.values()))
     return answers
 
 
 def _decide(
     rows: Embedding, query: Embedding, slots: Slots, estimates: Scores, *, allowed: Mask, count: int
-) -> Hits | None:
+) -> _Decision:
     keep = allowed[slots]
     chosen = slots[keep]
     if len(chosen) < count:
-        return None
+        return _Decision(None, 0)
     exact = rows[chosen] @ query
     spread = float(np.std(estimates[keep] - exact))
     hits = sorted_hits(chosen, exact, count)
-    return hits if estimates[-1] + SURE * spread <= hits.scores[-1] else None
+    missing = float(estimates[-1] - (hits.scores[-1] - SURE * spread))
+    return _Decision(hits, 0) if missing <= 0 else _Decision(None, _needed(estimates, missing))
+
+
+def _needed(estimates: Scores, missing: float) -> float:
+    """So many candidates until the estimates have fallen by `missing` more, if they go on as they fell so far."""
+    fall = float(estimates[len(estimates) // 2] - estimates[-1])  # while the candidates doubled
+    return len(estimates) * 2 ** (missing / fall) if missing < 50 * fall else math.inf

@@ -20,7 +20,7 @@ from benchmarks.machine import machine
 from gallery_index.engine import Engine
 from gallery_index.scan import Hits, scan_mask
 from gallery_index.tuning import Tuning
-from gallery_index.twostage import LEAST, WIDEN, two_stage
+from gallery_index.twostage import LEAST, two_stage
 from gallery_index.vectors import VectorFile
 
 K = 10
@@ -60,7 +60,7 @@ def measure(engine: Engine, queries: np.ndarray) -> dict[str, object]:
         proposed, _ = coarse.search(queries, candidates)
         fixed[candidates] = recall(list(proposed), exact)
     rounds = {}
-    for limit in (LEAST, LEAST * WIDEN, LEAST * WIDEN**2):
+    for limit in (LEAST, 4 * LEAST, 16 * LEAST):
         answers: list[Hits | None] = two_stage(coarse, rows, queries, K, mask, share=1.0, limit=limit)
         sure = [i for i, hits in enumerate(answers) if hits is not None]
         found = [hits.slots for hits in answers if hits is not None]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gallery_index.coarse import SHARD, Coarse
+from gallery_index.coarse import SHARD, Coarse, Proposed
 from gallery_index.engine import Engine
 from gallery_index.rerank import rerank
 from gallery_index.scan import scan_mask, scan_slots
 from gallery_index.tuning import Tuning
-from gallery_index.twostage import two_stage
+from gallery_index.twostage import PILOT, two_stage
 from gallery_index.vectors import VectorFile
 
 DIM, ENTRIES = 128, SHARD + 3_000
@@ -75,10 +75,44 @@ def test_easy_queries_are_decided_from_few_candidates_and_hopeless_ones_are_refu
     mask = engine.used
     easy = two_stage(engine.coarse, rows, queries(engine, 8, seed=6), 1, mask, share=1.0, limit=600)
     assert all(hits is not None for hits in easy)
-    noise = np.random.default_rng(7).standard_normal((8, DIM)).astype(np.float32)
-    noise /= np.linalg.norm(noise, axis=1, keepdims=True)  # near nobody: all cosines are alike
-    hopeless = two_stage(engine.coarse, rows, noise, 10, mask, share=1.0, limit=100)
+    hopeless = two_stage(engine.coarse, rows, noise(8), 10, mask, share=1.0, limit=100)
     assert all(hits is None for hits in hopeless)
+
+
+class Watched:
+    """A coarse stage that remembers how many queries each search had, and how many candidates it was asked for."""
+
+    def __init__(self, coarse: Coarse) -> None:
+        self._coarse = coarse
+        self.searches: list[tuple[int, int]] = []
+
+    def search(self, queries: np.ndarray, count: int) -> Proposed:
+        self.searches.append((len(queries), count))
+        return self._coarse.search(queries, count)
+
+
+def noise(count: int) -> np.ndarray:
+    """Near nobody: all cosines are alike."""
+    drawn = np.random.default_rng(7).standard_normal((count, DIM)).astype(np.float32)
+    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+
+def test_a_query_without_near_neighbours_is_not_widened_step_by_step(engine: Engine) -> None:
+    assert engine.coarse is not None
+    watched = Watched(engine.coarse)
+    (hits,) = two_stage(watched, engine._vectors.rows, noise(1), 10, engine.used, share=1.0, limit=engine.entries // 8)
+    assert hits is None
+    assert watched.searches == [(1, 192)]
+
+
+def test_a_batch_of_hopeless_queries_is_left_to_a_scan_after_a_few(engine: Engine) -> None:
+    assert engine.coarse is not None
+    watched = Watched(engine.coarse)
+    two_stage(watched, engine._vectors.rows, noise(64), 10, engine.used, share=1.0, limit=engine.entries // 8)
+    assert sum(queries for queries, _ in watched.searches) == PILOT
+    watched.searches.clear()
+    two_stage(watched, engine._vectors.rows, queries(engine, 64, seed=8), 1, engine.used, share=1.0, limit=600)
+    assert sum(queries for queries, _ in watched.searches) >= 64
 
 
 def test_a_wiped_code_is_gone(engine: Engine) -> None:
