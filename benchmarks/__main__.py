@@ -1,77 +1,132 @@
-"""The quick version of every benchmark, one after another, into one file: `make bench`, or `python -m benchmarks`.
+"""The quick version of every benchmark, several times, into one file: `make bench`, or `python -m benchmarks`.
 
-    python -m benchmarks [NAME …] [--data MARKET_ROOT] [--results DIR]
+    python -m benchmarks [NAME …] [--repeats N] [--data MARKET_ROOT] [--results DIR]
 
-Each benchmark is a command of its own with a longer version (see its --help). Results go to
-benchmarks/results/<date>-<cpu>.json.
+Writes RESULTS/<date>-<cpu>.json with every run's figures, a Markdown table and a plot beside it, compares with the last
+result of the same CPU and number of cores, and marks what got worse by more than the noise (benchmarks/comparison.py
+says what that is). With NAMEs, the rest of today's result stays as it is. Each benchmark is a command of its own with a
+longer version: see its --help.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from benchmarks.comparison import Change, changes, last_on_same_machine
+from benchmarks.drawn_market import draw_market
 from benchmarks.machine import machine
+from benchmarks.quick import ALL, Quick, filled
+from benchmarks.table import markdown, plot, skipped
 
 RESULTS = Path(__file__).parent / "results"
-# {json} and {plot} are where a quick run leaves its figures; the committed ones of the full runs stay as they are.
-QUICK = {
-    "export": ("--rounds", "3", "--json", "{json}", "--plot", "{plot}"),
-    "gallery": ("--entries", "20000", "--dim", "1280", "--rounds", "5", "--json", "{json}"),
-    "training": ("--rounds", "3", "--json", "{json}"),
-    "pose_at_test": ("--quick", "--json", "{json}", "--plot", "{plot}"),
-}
-WITH_DATA = {"end_to_end": ("--queries", "100", "--json", "{json}", "--data", "{data}")}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
-    chosen = QUICK | (WITH_DATA if options.data else {})
-    if not options.data:
-        print(f"skipped, for want of --data MARKET_ROOT: {', '.join(WITH_DATA)}")
-    wanted = {name: chosen[name] for name in options.names or chosen if name in chosen}
-    figures = {}
+    options = _options(arguments)
+    about, date = machine(), f"{datetime.now(UTC):%Y-%m-%d}"
+    file = options.results / f"{date}-{slug(about['cpu'])}.json"
+    chosen = [quick for quick in ALL if not options.names or quick.name in options.names]
+    ran = run_all(chosen, options.repeats, options.data)
+    previous = last_on_same_machine(options.results, about)
+    then = json.loads(previous.read_text(encoding="utf-8")) if previous else {"benchmarks": {}}
+    changed = changes(then, {"benchmarks": ran})
+    if options.names and previous == file:
+        ran = then["benchmarks"] | ran  # the other pieces of today's result stay
+    result = {
+        "date": date,
+        "machine": about,
+        "command": f"python -m benchmarks --repeats {options.repeats}",
+        "seconds": sum(of.get("seconds", 0) for of in ran.values()),
+        "load_average": [round(load, 1) for load in os.getloadavg()],
+        "compared_with": f"{previous.stem}, commit {then['machine']['commit']}" if previous else None,
+        "benchmarks": ran,
+    }
+    write(result, changed, file)
+    worse = [f"worse: {name}: {figure}" for (name, figure), of in changed.items() if of.worse]
+    print("\n".join([markdown(result, changed), str(file), *worse]))
+    return int(any(why.startswith("failed") for _, why in skipped(result)))
+
+
+def run_all(chosen: Sequence[Quick], repeats: int, data: Path | None) -> dict[str, Any]:
+    """Every benchmark's figures, or why there are none. data: None for drawn people in Market-1501's folders."""
+    ran = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, template in wanted.items():
-            figures[name] = _run(name, template, Path(folder), options.data)
-    about = machine()
-    options.results.mkdir(parents=True, exist_ok=True)
-    file = options.results / f"{datetime.now(UTC):%Y-%m-%d}-{_slug(str(about['cpu']))}.json"
-    file.write_text(json.dumps({"machine": about, "benchmarks": figures}, indent=2) + "\n")
-    print(f"\n{file}")
-    return int(any(figure is None for figure in figures.values()))
+        home = Path(folder)
+        if any("{data}" in quick.arguments for quick in chosen):
+            data = data or draw_market(home / "drawn")
+        for quick in chosen:
+            missing = quick.missing()
+            if missing:
+                print(f"\n== {quick.name}: skipped, {missing}", flush=True)
+            ran[quick.name] = {"skipped": missing} if missing else _run(quick, repeats, home, data or home)
+    return ran
 
 
-def _run(name: str, template: tuple[str, ...], folder: Path, data: Path | None) -> object:
-    """The figures of one benchmark, or None if it failed; what it prints is shown as it comes."""
-    result = folder / f"{name}.json"
-    filled = [part.format(json=result, plot=folder / f"{name}.png", data=data) for part in template]
-    print(f"\n== {name}", flush=True)
-    start = time.monotonic()
-    status = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *filled], check=False).returncode
-    print(
-        f"{name}: {time.monotonic() - start:.0f} s" + (f", failed with status {status}" if status else ""), flush=True
-    )
-    return json.loads(result.read_text()) if not status and result.exists() else None
+def write(result: dict[str, Any], changed: dict[tuple[str, str], Change], file: Path) -> None:
+    """The result as JSON, and as Markdown and PNG beside it. A second run on one day replaces the first."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    file.with_suffix(".md").write_text(markdown(result, changed), encoding="utf-8")
+    plot(result, changed, file.with_suffix(".png"))
 
 
-def _slug(cpu: str) -> str:
+def slug(cpu: str) -> str:
+    """A CPU's name for a file's."""
     return re.sub(r"[^a-z0-9]+", "-", cpu.lower()).strip("-")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join((*QUICK, *WITH_DATA))}; default: all")
+def _run(quick: Quick, repeats: int, home: Path, data: Path) -> dict[str, Any]:
+    """Runs of one benchmark, after one another; what it prints is shown as it comes."""
+    start, results = time.monotonic(), []
+    for number in range(quick.repeats or repeats):
+        print(f"\n== {quick.name}, run {number + 1}", flush=True)
+        json_file = home / f"{quick.name}-{number}.json"
+        arguments = filled(quick, json_file, home / f"{quick.name}.png", data)
+        status = subprocess.run([sys.executable, "-m", *arguments], check=False).returncode
+        if status or not json_file.exists():
+            return {"skipped": f"failed with status {status}"}
+        results.append(json.loads(json_file.read_text(encoding="utf-8")))
+    seconds = round(time.monotonic() - start)
+    print(f"{quick.name}: {seconds} s", flush=True)
+    return {
+        "command": f"python -m {' '.join(quick.arguments)}",
+        "seconds": seconds,
+        "figures": {
+            figure.name: {
+                "values": [figure.read(result) for result in results],
+                "unit": figure.unit,
+                "better": figure.better,
+            }
+            for figure in quick.figures
+        },
+    }
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    names = ", ".join(quick.name for quick in ALL)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {names}; default: all")
+    parser.add_argument("--repeats", type=int, default=3, metavar="N", help="runs of each benchmark (default 3)")
     parser.add_argument("--data", type=Path, metavar="MARKET_ROOT", help="Market-1501's folder, for end_to_end")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where the file goes")
-    return parser
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the files go")
+    options = parser.parse_args(arguments)
+    for name in options.names:
+        if name not in names.split(", "):
+            parser.error(f"there is no benchmark {name!r}; allowed: {names}")
+    return options
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The rivals' inference graphs, written from their papers with timm's ResNet-50; weights do not matter to their speed.
+"""The inference graphs of rivals without a pose net, written from their papers with timm's ResNet-50.
 
-All take images (N, 3, 384, 128) float32, normalised, and give L2-normalised float32 features.
+Weights do not matter to their speed. All take images (N, 3, 384, 128) float32, normalised, and give float32 features.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from torch.nn import functional as F
 
 WIDTH = 2048
 REDUCED = 256
-KEYPOINTS = 17
 
 
 class PCB(nn.Module):
-    """Sun et al. 2018 (ECCV), Sec. 3: six horizontal stripes, concatenated as the test feature G: 12,288-d."""
+    """Sun et al. 2018 (ECCV), Sec. 3: six horizontal stripes, concatenated as the test feature G: (N, 12288)."""
 
     def __init__(self, backbone: nn.Module, stripes: int = 6) -> None:
         super().__init__()
@@ -29,41 +28,19 @@ class PCB(nn.Module):
         return F.normalize(stripes.flatten(1), dim=1)  # (N, 6c)
 
 
-class PGFA(nn.Module):
-    """Miao et al. 2019 (ICCV), Sec. 3: three part features, and a global one guided by the key points' heat maps.
-
-    heatmaps: (N, 17, h', w'), brought to the feature map's size. The pose-guided feature is the maximum over the key
-    points of the heat-map-weighted averages, concatenated with the plain average. Every feature is reduced to 256.
-    """
-
-    def __init__(self, backbone: nn.Module, parts: int = 3) -> None:
-        super().__init__()
-        self.backbone, self.parts = backbone, parts
-        self.reduce_global = reduction(2 * WIDTH)
-        self.reduce_parts = nn.ModuleList(reduction(WIDTH) for _ in range(parts))
-
-    def forward(self, images: Tensor, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
-        feature_map = self.backbone(images)  # (N, c, h, w)
-        heatmaps = F.interpolate(heatmaps, size=feature_map.shape[2:], mode="bilinear", align_corners=False)
-        area = feature_map.shape[2] * feature_map.shape[3]
-        guided = torch.matmul(heatmaps.flatten(2), feature_map.flatten(2).mT) / area  # (N, 17, c)
-        pooled = torch.cat((feature_map.mean(dim=(2, 3)), guided.amax(dim=1)), dim=1)  # (N, 2c)
-        return F.normalize(self.reduce_global(pooled), dim=1), part_features(self, feature_map)
-
-
 class PGFAWithoutPose(nn.Module):
-    """PGFA's ablation without a pose net: the three part features and the plain average."""
+    """PGFA's ablation without a pose net: the plain average and three horizontal parts, (N, 4, 256)."""
 
     def __init__(self, backbone: nn.Module, parts: int = 3) -> None:
         super().__init__()
-        self.backbone, self.parts = backbone, parts
+        self.backbone = backbone
         self.reduce_global = reduction(WIDTH)
-        self.reduce_parts = nn.ModuleList(reduction(WIDTH) for _ in range(parts))
+        self.horizontal = HorizontalParts(parts)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor) -> Tensor:
         feature_map = self.backbone(images)  # (N, c, h, w)
         pooled = self.reduce_global(feature_map.mean(dim=(2, 3)))
-        return F.normalize(pooled, dim=1), part_features(self, feature_map)
+        return F.normalize(torch.cat((pooled[:, None], self.horizontal(feature_map)), dim=1), dim=2)
 
 
 class SpatialBlocks(nn.Module):
@@ -83,11 +60,17 @@ class SpatialBlocks(nn.Module):
         return F.normalize(torch.cat(blocks, dim=2).mT, dim=2)
 
 
-def part_features(net: PGFA | PGFAWithoutPose, feature_map: Tensor) -> Tensor:
-    """Horizontal parts, averaged and reduced, each by a layer of its own: (N, c, h, w) -> (N, parts, 256)."""
-    stripes = F.adaptive_avg_pool2d(feature_map, (net.parts, 1)).squeeze(3)  # (N, c, parts)
-    reduced = [layer(stripes[:, :, part]) for part, layer in enumerate(net.reduce_parts)]
-    return F.normalize(torch.stack(reduced, dim=1), dim=2)
+class HorizontalParts(nn.Module):
+    """Horizontal stripes, averaged and reduced, each by a layer of its own: (N, c, h, w) -> (N, parts, 256)."""
+
+    def __init__(self, parts: int) -> None:
+        super().__init__()
+        self.parts = parts
+        self.reduce = nn.ModuleList(reduction(WIDTH) for _ in range(parts))
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        stripes = F.adaptive_avg_pool2d(feature_map, (self.parts, 1)).squeeze(3)  # (N, c, parts)
+        return torch.stack([layer(stripes[:, :, part]) for part, layer in enumerate(self.reduce)], dim=1)
 
 
 def reduction(width: int) -> nn.Sequential:

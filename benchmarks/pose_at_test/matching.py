@@ -1,10 +1,12 @@
-"""How each method compares a query with the gallery. All in numpy on the same threads, best ten returned.
+"""How each rival compares a query with the gallery. All in numpy on the same threads, best ten returned.
 
-A gallery is filled with random features of the method's shape: speed does not depend on what is in them.
+A gallery is filled with random features of the method's shape: their speed does not depend on what is in them. Large
+galleries are held in part, and swept again and again until all entries are done.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -13,85 +15,100 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 TOP = 10
 RIDGE = 1e-3
+HELD_BYTES = 512 * 2**20  # far more than a cache holds
 
 
 class Matcher(Protocol):
-    """bytes_per_entry: what one gallery crop takes in memory."""
+    """bytes_per_entry: of one gallery crop's features."""
 
     bytes_per_entry: int
 
-    def search(self, *query: Array) -> NDArray[np.intp]:
-        """The features of one query as the graph gives them, (1, …) each. Returns ten positions, best first."""
+    def search(self, *query: Array) -> object:
+        """The features of one query as the graph gives them, (1, …) each. Returns the ten best."""
         ...
 
 
 class CosineMatcher:
-    """One vector a crop: ours and PCB's. A product of a matrix with a vector."""
+    """One vector a crop, scanned: PCB's and HOReID's. A product of a matrix with a vector."""
 
     def __init__(self, entries: int, dim: int, seed: int = 0) -> None:
-        self.gallery = unit(np.random.default_rng(seed).standard_normal((entries, dim), dtype=np.float32))
-        self.bytes_per_entry = self.gallery[0].nbytes
+        self.entries, self.bytes_per_entry = entries, 4 * dim
+        held = min(entries, HELD_BYTES // self.bytes_per_entry)
+        self.gallery = unit(np.random.default_rng(seed).standard_normal((held, dim), dtype=np.float32))
 
     def search(self, *query: Array) -> NDArray[np.intp]:
-        return best(self.gallery @ query[0][0])
+        sweeps = swept(self.entries, len(self.gallery))
+        return best(np.concatenate([self.gallery[:count] @ query[0][0] for count in sweeps]))
 
 
-class SharedPartsMatcher:
-    """PGFA, Sec. 3.4: similarities (1 + cosine) / 2 of the global feature and of the parts seen in both, averaged.
+class VisiblePartsMatcher:
+    """PGFA, Sec. 3.4, and PVPM, Sec. 3.4: cosines part by part, averaged by how visible both are.
 
-    Without pose every part counts as seen.
+    dim: of one part. always: the first so many parts count as seen in every crop, as PGFA's global feature does.
     """
 
-    def __init__(self, entries: int, parts: int = 3, dim: int = 256, *, pose: bool, seed: int = 0) -> None:
+    def __init__(self, entries: int, parts: int, dim: int, *, always: int, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
-        self.gallery = unit(rng.standard_normal((entries, dim), dtype=np.float32))
-        self.parts = unit(rng.standard_normal((entries, parts, dim), dtype=np.float32))
-        self.visible = (rng.random((entries, parts)) < 0.8 if pose else np.ones((entries, parts))).astype(np.float32)
-        self.bytes_per_entry = self.gallery[0].nbytes + self.parts[0].nbytes + (parts if pose else 0)
+        self.entries, self.always = entries, always
+        self.bytes_per_entry = 4 * (parts * dim + parts - always)
+        held = min(entries, HELD_BYTES // self.bytes_per_entry)
+        self.gallery = unit(rng.standard_normal((parts, held, dim), dtype=np.float32))
+        self.visible = np.ones((parts, held), np.float32)
+        self.visible[always:] = rng.random((parts - always, held), dtype=np.float32)
 
     def search(self, *query: Array) -> NDArray[np.intp]:
-        whole, parts = query[0][0], query[1][0]
-        visible = query[2][0] if len(query) > 2 else np.ones(len(parts), np.float32)
-        shared = self.visible * visible  # (G, parts)
-        of_parts = (1 + np.einsum("gpd,pd->gp", self.parts, parts, optimize=True)) / 2
-        of_whole = (1 + self.gallery @ whole) / 2
-        return best(((of_parts * shared).sum(axis=1) + of_whole) / (shared.sum(axis=1) + 1))
+        parts = query[0][0]  # (parts, dim)
+        visible = np.ones(len(parts), np.float32)
+        if len(query) > 1:
+            visible[self.always :] = query[1][0]
+        sweeps = swept(self.entries, self.gallery.shape[1])
+        return best(np.concatenate([self._scores(parts, visible, count) for count in sweeps]))
+
+    def _scores(self, parts: Array, visible: Array, count: int) -> Array:
+        shared = self.visible[:, :count] * visible[:, None]  # (parts, G)
+        cosines = np.stack([gallery[:count] @ part for gallery, part in zip(self.gallery, parts, strict=True)])
+        return (cosines * shared).sum(axis=0) / shared.sum(axis=0)  # type: ignore[no-any-return]
 
 
 class ReconstructionMatcher:
     """DSR, Eq. 2–4: the query's blocks X as combinations of each gallery crop's blocks Y, with a ridge.
 
-    min_W ‖X − WY‖² + β‖W‖² has W = X Yᵀ (Y Yᵀ + βI)⁻¹; the inverses are computed at enrolment. The mean residual of the
-    query's blocks is the distance. `distinct` crops are held and swept again and again until `entries` are done: 17,661
-    crops of 101 blocks would take 14.6 GB.
+    min_W ‖X − WY‖² + β‖W‖² has W = X Yᵀ (Y Yᵀ + βI)⁻¹; the inverses are computed at enrolment, and all products with
+    the query are one. The mean residual of the query's blocks is the distance.
     """
 
-    def __init__(self, entries: int, blocks: int, dim: int, *, distinct: int = 256, seed: int = 0) -> None:
+    def __init__(self, entries: int, blocks: int, dim: int, *, held: int = 256, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
-        self.entries, self.distinct = entries, min(distinct, entries)
-        self.gallery = unit(rng.standard_normal((self.distinct, blocks, dim), dtype=np.float32))
+        self.entries = entries
+        self.gallery = unit(rng.standard_normal((min(held, entries), blocks, dim), dtype=np.float32))
         gram = self.gallery @ self.gallery.transpose(0, 2, 1) + RIDGE * np.eye(blocks, dtype=np.float32)
-        self.inverse = np.linalg.inv(gram)  # (distinct, M, M)
+        self.inverse = np.linalg.inv(gram)  # (held, M, M)
         self.bytes_per_entry = self.gallery[0].nbytes + self.inverse[0].nbytes
 
     def search(self, *query: Array) -> NDArray[np.intp]:
         blocks = query[0][0]
-        sweeps = range(0, self.entries, self.distinct)
-        return best(-np.concatenate([self._residuals(blocks, self.entries - start) for start in sweeps]))
+        return best(-np.concatenate([self._residuals(blocks, n) for n in swept(self.entries, len(self.gallery))]))
 
-    def _residuals(self, blocks: Array, most: int) -> Array:
-        """blocks: (Mq, c). Mean squared residual of the query's blocks for each held gallery crop, (distinct,)."""
-        gallery, inverse = self.gallery[:most], self.inverse[:most]
-        products = gallery @ blocks.T  # (G, M, Mq): Y Xᵀ
+    def _residuals(self, blocks: Array, count: int) -> Array:
+        """blocks: (Mq, c). Mean squared residual of the query's blocks for the first held gallery crops, (count,)."""
+        gallery, inverse = self.gallery[:count], self.inverse[:count]
+        products = gallery.reshape(-1, gallery.shape[2]) @ blocks.T  # Y Xᵀ
+        products = products.reshape(count, -1, len(blocks))  # (G, M, Mq)
         weights = inverse @ products  # (G, M, Mq): Wᵀ
         # ‖x − wY‖² = ‖x‖² − 2 w·(Yx) + w (YYᵀ) wᵀ, and (YYᵀ) wᵀ = Yx − β wᵀ
         squared = 1 - (weights * products).sum(axis=1) - RIDGE * (weights * weights).sum(axis=1)  # (G, Mq)
         return squared.mean(axis=1)  # type: ignore[no-any-return]
 
 
+def swept(entries: int, held: int) -> Iterator[int]:
+    """How many of the held crops to take, sweep by sweep, until `entries` are done."""
+    return (min(held, entries - done) for done in range(0, entries, held))
+
+
 def unit(features: Array) -> Array:
-    """The same vectors with length 1."""
-    return features / np.linalg.norm(features, axis=-1, keepdims=True)
+    """The same vectors with length 1, in place."""
+    features /= np.linalg.norm(features, axis=-1, keepdims=True)
+    return features
 
 
 def best(scores: Array) -> NDArray[np.intp]:

@@ -1,24 +1,22 @@
-"""Every method that is compared: its graphs, exported once into a cache folder, and its gallery."""
+"""Every method that is compared: its graphs and its gallery."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from torch import Tensor, nn
 
-from benchmarks.pose_at_test.graphs import KEYPOINTS, PCB, PGFA, PGFAWithoutPose, SpatialBlocks
-from benchmarks.pose_at_test.matching import CosineMatcher, ReconstructionMatcher, SharedPartsMatcher
-from benchmarks.pose_at_test.pipelines import FromPixels, Pipeline, session, write_graph
-from export.complexity import multiply_accumulates
-from export.deployed import DeployedBranch
-from export.graph import trace
-from export.half import to_half
-from export.quantise import Quantiser
-from export.source import load_source
+from benchmarks.pose_at_test.crops import pixels
+from benchmarks.pose_at_test.gallery import OurGallery
+from benchmarks.pose_at_test.graphs import PCB, REDUCED, WIDTH, PGFAWithoutPose, SpatialBlocks
+from benchmarks.pose_at_test.guided import KEYPOINTS, PGFA, PVPM, HOReID
+from benchmarks.pose_at_test.matching import CosineMatcher, Matcher, ReconstructionMatcher, VisiblePartsMatcher
+from benchmarks.pose_at_test.onnx_files import FromPixels, PoseFromPixels, macs, session, write_graph, write_precisions
+from benchmarks.pose_at_test.pipelines import Pipeline, visible_parts
 from reid_contract import PreprocessSpec
 from training.backbone import create_backbone
 from training.pose.hrnet import HRNetPose
@@ -26,9 +24,10 @@ from training.pose.movenet import load_movenet
 
 SIZE = (384, 128)
 COMPACT_SIZE = (256, 128)
-DIMS = {"resnet50": 2048, "tf_efficientnet_lite0": 1280}
 # Table 9 of the paper, seconds per query.
 PAPER = {"DSR": 4.84, "SFR": 4.65, "PGFA": 0.82, "PGFA w/o pose": 0.12, "PCB": 0.09, "PGFL-KD": 0.08}
+OURS = "PGFL-KD, ResNet-50"
+COMPACT = "PGFL-KD, compact"
 POSE_NETS: dict[str, Callable[[], nn.Module]] = {
     "HRNet-W48": lambda: HRNetPose(48),
     "HRNet-W32": lambda: HRNetPose(32),
@@ -37,92 +36,88 @@ POSE_NETS: dict[str, Callable[[], nn.Module]] = {
 
 
 class Methods:
-    """folder: where graphs are kept between runs. entries: gallery crops. crops: real or drawn ones, (N, H, W, 3)
-    uint8 of any size, for calibrating int8."""
+    """folder: where graphs are kept between runs. entries: gallery crops. jpegs: the queries, which calibrate int8 too.
 
-    def __init__(self, folder: Path, entries: int, threads: int, crops: dict[tuple[int, int], np.ndarray]) -> None:  # type: ignore[type-arg]
-        self._folder, self._entries, self._threads, self._crops = folder, entries, threads, crops
+    A context: our own galleries are directories on the disk until it ends.
+    """
 
-    def all(self) -> Iterator[Pipeline]:
-        """Ours first: the first is what every ratio is against."""
-        yield from self._ours("PGFL-KD, ResNet-50", "resnet50", "none", SIZE)
-        yield from self._ours("PGFL-KD, compact", "tf_efficientnet_lite0", "imagenet", COMPACT_SIZE)
-        yield self._rival("PCB", "PCB", PCB(_resnet50()), CosineMatcher(self._entries, 6 * 2048))
-        yield self._rival(
-            "PGFA w/o pose",
-            "PGFA w/o pose",
-            PGFAWithoutPose(_resnet50()),
-            SharedPartsMatcher(self._entries, pose=False),
+    def __init__(self, folder: Path, entries: int, threads: int, jpegs: list[bytes]) -> None:
+        self._folder, self._entries, self._threads, self._jpegs = folder, entries, threads, jpegs
+        self._open = ExitStack()
+
+    def __enter__(self) -> Methods:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def all(self, *, slow: bool = True) -> Iterator[Pipeline]:
+        """Ours first: the first is what every ratio is against. slow: with DSR and SFR, whose queries take seconds."""
+        yield from self._ours(OURS, "resnet50", "none", SIZE)
+        yield from self._ours(COMPACT, "tf_efficientnet_lite0", "imagenet", COMPACT_SIZE)
+        yield self._without_pose("PCB", PCB, CosineMatcher(self._entries, 6 * WIDTH))
+        yield self._without_pose(
+            "PGFA w/o pose", PGFAWithoutPose, VisiblePartsMatcher(self._entries, 4, REDUCED, always=4)
         )
-        for name, build in POSE_NETS.items():
-            yield self._with_pose(name, build)
-        yield self._spatial("DSR", (1, 2, 3))
-        yield self._spatial("SFR", (1, 2, 3, 4))
+        for pose_net in POSE_NETS:
+            matcher = VisiblePartsMatcher(self._entries, 4, REDUCED, always=1)
+            yield self._with_pose("PGFA", PGFA, matcher, pose_net)
+        yield self._with_pose("PVPM", PVPM, VisiblePartsMatcher(self._entries, 6, WIDTH, always=0), "HRNet-W48")
+        yield self._with_pose("HOReID", HOReID, CosineMatcher(self._entries, 14 * WIDTH), "HRNet-W48")
+        if slow:
+            yield self._spatial("DSR", (1, 2, 3))
+            yield self._spatial("SFR", (1, 2, 3, 4))
 
     def _ours(self, name: str, backbone: str, weights: str, size: tuple[int, int]) -> Iterator[Pipeline]:
-        protos = self._precisions(backbone, weights, size)
-        macs = multiply_accumulates(protos["fp32"])
-        for precision, proto in protos.items():
-            matcher = CosineMatcher(self._entries, DIMS[backbone])
-            embed = session(proto.SerializeToString(), self._threads)
-            paper = PAPER["PGFL-KD"] if backbone == "resnet50" else None
-            yield Pipeline(name, "PGFL-KD", size, embed, matcher, macs, precision, paper=paper)
+        crops = pixels(self._jpegs, size)
+        files = write_precisions(self._folder, backbone, weights, crops)
+        sessions = {precision: session(file, self._threads) for precision, file in files.items()}
+        queries = [sessions["fp32"].run(None, {"images": crop[None]})[0] for crop in crops]
+        gallery = self._open.enter_context(closing(OurGallery(self._entries, np.concatenate(queries))))
+        paper = PAPER["PGFL-KD"] if name == OURS else None
+        for precision, embed in sessions.items():
+            yield Pipeline(name, "PGFL-KD", size, embed, gallery, macs(files["fp32"]), precision, paper=paper)
 
-    def _precisions(self, backbone: str, weights: str, size: tuple[int, int]) -> dict[str, onnx.ModelProto]:
-        files = {precision: self._folder / f"{backbone}-{precision}.onnx" for precision in ("fp32", "fp16", "int8")}
-        if not all(file.exists() for file in files.values()):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            source = load_source(f"timm:{backbone}", size=size, weights=weights)
-            proto = trace(DeployedBranch(source.main, source.neck, source.spec), *size)
-            onnx.save(proto, files["fp32"])
-            onnx.save(to_half(proto), files["fp16"])
-            with Quantiser(proto, self._crops[size], reduce_range=True) as quantiser:
-                onnx.save(quantiser.quantise(), files["int8"])
-        return {precision: onnx.load(file) for precision, file in files.items()}
+    def _without_pose(self, name: str, build: Callable[[nn.Module], nn.Module], matcher: Matcher) -> Pipeline:
+        file = self._file(name, lambda: build(_resnet50()), (_pixels(),))
+        return Pipeline(name, name, SIZE, session(file, self._threads), matcher, macs(file), paper=PAPER[name])
 
-    def _rival(
-        self, name: str, family: str, network: nn.Module, matcher: CosineMatcher | SharedPartsMatcher
+    def _with_pose(
+        self, name: str, build: Callable[[nn.Module], nn.Module], matcher: Matcher, pose_net: str
     ) -> Pipeline:
-        file = self._export(name, network, (_pixels(),))
-        return Pipeline(name, family, SIZE, session(file, self._threads), matcher, _macs(file), paper=PAPER[family])
-
-    def _with_pose(self, pose_net: str, build: Callable[[], nn.Module]) -> Pipeline:
         heatmaps = torch.zeros(1, KEYPOINTS, SIZE[0] // 4, SIZE[1] // 4)
-        file = self._export("PGFA", PGFA(_resnet50()), (_pixels(), heatmaps))
-        pose_file = write_graph(_PoseFromPixels(build()), (_pixels(),), self._folder / f"{pose_net}.onnx")
+        file = self._file(name, lambda: build(_resnet50()), (_pixels(), heatmaps))
+        pose_file = self._folder / f"{pose_net}.onnx"
+        if not pose_file.exists():
+            write_graph(PoseFromPixels(POSE_NETS[pose_net]()), (_pixels(),), pose_file)
         return Pipeline(
-            f"PGFA + {pose_net}",
-            "PGFA",
+            f"{name} + {pose_net}",
+            name,
             SIZE,
             session(file, self._threads),
-            SharedPartsMatcher(self._entries, pose=True),
-            _macs(file) + _macs(pose_file),
+            matcher,
+            macs(file) + macs(pose_file),
             pose=session(pose_file, self._threads),
-            paper=PAPER["PGFA"] if pose_net == "HRNet-W48" else None,
+            visible=visible_parts if name == "PGFA" else None,
+            paper=PAPER["PGFA"] if (name, pose_net) == ("PGFA", "HRNet-W48") else None,
         )
 
     def _spatial(self, name: str, scales: tuple[int, ...]) -> Pipeline:
-        file = self._export(
-            name, SpatialBlocks(create_backbone("resnet50", "none", last_stride=2), scales), (_pixels(),)
+        file = self._file(
+            name, lambda: SpatialBlocks(create_backbone("resnet50", "none", last_stride=2), scales), (_pixels(),)
         )
-        blocks = sum((13 - side) * (5 - side) for side in scales)  # of a (12, 4) map
-        matcher = ReconstructionMatcher(self._entries, blocks, 2048)
-        return Pipeline(name, name, SIZE, session(file, self._threads), matcher, _macs(file), paper=PAPER[name])
+        matcher = ReconstructionMatcher(self._entries, blocks(scales), WIDTH)
+        return Pipeline(name, name, SIZE, session(file, self._threads), matcher, macs(file), paper=PAPER[name])
 
-    def _export(self, name: str, network: nn.Module, inputs: tuple[Tensor, ...]) -> Path:
-        network = FromPixels(network, PreprocessSpec(*SIZE))
-        return write_graph(network, inputs, self._folder / f"{name.replace('/', '').replace(' ', '-')}.onnx")
+    def _file(self, name: str, build: Callable[[], nn.Module], inputs: tuple[Tensor, ...]) -> Path:
+        """Exported once; other crops or weights would not change its speed."""
+        file = self._folder / f"{name.replace('/', '').replace(' ', '-')}.onnx"
+        return file if file.exists() else write_graph(FromPixels(build(), PreprocessSpec(*SIZE)), inputs, file)
 
 
-class _PoseFromPixels(nn.Module):
-    """Pose nets take pixels as they are, channels first."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        return self.network(pixels.permute(0, 3, 1, 2).float())  # type: ignore[no-any-return]
+def blocks(scales: tuple[int, ...]) -> int:
+    """How many square blocks a (12, 4) feature map has, at stride 1."""
+    return sum((13 - side) * (5 - side) for side in scales)
 
 
 def _resnet50() -> nn.Module:
@@ -131,7 +126,3 @@ def _resnet50() -> nn.Module:
 
 def _pixels() -> Tensor:
     return torch.zeros(1, *SIZE, 3, dtype=torch.uint8)
-
-
-def _macs(file: Path) -> int:
-    return multiply_accumulates(onnx.load(file))

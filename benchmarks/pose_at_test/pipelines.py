@@ -5,21 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import onnxruntime as ort
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from benchmarks.pose_at_test.matching import Matcher
+from benchmarks.pose_at_test.matching import Array, Matcher
 from reid_contract import PreprocessSpec, decode, preprocess
 
 STAGES = ("preprocess", "pose", "embed", "match")
 Pixels = NDArray[np.uint8]
-Array = NDArray[np.float32]
 _T = TypeVar("_T")
 
 
@@ -27,7 +23,8 @@ _T = TypeVar("_T")
 class Pipeline:
     """size: (height, width) of the network's input. embed: a session from pixels, and heat maps where there is a pose
     net, to features. macs: multiply-accumulates of the graphs for one query. paper: seconds per query in Table 9.
-    precision: of the re-ID graph; pose nets are fp32. family: method without its pose net, for the plot's colour."""
+    precision: of the re-ID graph; pose nets are fp32. visible: of the heat maps, where matching wants to know it.
+    family: method without its pose net, for the plot's colour."""
 
     name: str
     family: str
@@ -37,20 +34,17 @@ class Pipeline:
     macs: float
     precision: str = "fp32"
     pose: ort.InferenceSession | None = None
+    visible: Callable[[Array], Array] | None = None
     paper: float | None = None
     _spec: PreprocessSpec = field(init=False)
 
     def __post_init__(self) -> None:
         self._spec = PreprocessSpec(*self.size)
 
-    def query(self, jpeg: bytes) -> NDArray[np.intp]:
+    def query(self, jpeg: bytes) -> object:
         """The whole, as a caller would run it."""
-        return self.matcher.search(*self.features(jpeg))
-
-    def features(self, jpeg: bytes) -> list[Array]:
-        """What the matcher gets for this query."""
         pixels = self._pixels(jpeg)
-        return self._features(pixels, self._heatmaps(pixels))
+        return self.matcher.search(*self._features(pixels, self._heatmaps(pixels)))
 
     def stages(self, jpeg: bytes) -> dict[str, float]:
         """Seconds that each part of the same query takes."""
@@ -71,7 +65,7 @@ class Pipeline:
         inputs = [pixels] if heatmaps is None else [pixels, heatmaps]
         names = [node.name for node in self.embed.get_inputs()]
         features: list[Array] = self.embed.run(None, dict(zip(names, inputs, strict=True)))
-        return features if heatmaps is None else [*features, visible_parts(heatmaps)]
+        return features if heatmaps is None or self.visible is None else [*features, self.visible(heatmaps)]
 
 
 def visible_parts(heatmaps: Array, parts: int = 3, threshold: float = 0.2) -> Array:
@@ -84,38 +78,6 @@ def visible_parts(heatmaps: Array, parts: int = 3, threshold: float = 0.2) -> Ar
     seen = np.zeros((1, parts), np.float32)
     seen[0, part[rows.max(axis=1) >= threshold]] = 1
     return seen
-
-
-class FromPixels(nn.Module):
-    """Puts the arithmetic of preprocessing into the graph, for rivals as for ours: (1, H, W, 3) uint8 in."""
-
-    def __init__(self, network: nn.Module, spec: PreprocessSpec) -> None:
-        super().__init__()
-        self.network = network
-        self.register_buffer("mean", torch.tensor(spec.mean).view(1, 3, 1, 1) * 255)
-        self.register_buffer("std", torch.tensor(spec.std).view(1, 3, 1, 1) * 255)
-
-    def forward(self, pixels: Tensor, *others: Tensor) -> Tensor | tuple[Tensor, ...]:
-        images = (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std
-        return self.network(images, *others)  # type: ignore[no-any-return]
-
-
-def write_graph(network: nn.Module, inputs: tuple[Tensor, ...], file: Path) -> Path:
-    """Exports a network for one query at a time; kept between runs."""
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        names = ["pixels", "heatmaps"][: len(inputs)]
-        torch.onnx.export(
-            network.eval(), inputs, file, input_names=names, dynamo=True, external_data=False, verbose=False
-        )
-    return file
-
-
-def session(model: Path | bytes, threads: int) -> ort.InferenceSession:
-    """On the CPU, with the same options for every method."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    return ort.InferenceSession(model if isinstance(model, bytes) else str(model), options, ["CPUExecutionProvider"])
 
 
 def _timed(seconds: dict[str, float], stage: str, work: Callable[[], _T]) -> _T:

@@ -1,66 +1,133 @@
-"""The result as a table for a reader who has to decide, and as a plot of latency against arithmetic."""
+"""The result as tables for a reader who has to decide, and as plots."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
+from matplotlib.figure import Figure
 
-mpl.use("Agg")
-import matplotlib.pyplot as plt
+from benchmarks.pose_at_test.pipelines import STAGES
 
 PAPER_OURS = 0.08
+QUERY, BOTH = "pose_on_query_only", "pose_on_query_and_gallery"
 _COLOURS = {
     "PGFL-KD": "#1b6ca8",
+    "PGFL-KD, plain scan": "#8fbfe0",
     "PGFA": "#c8553d",
-    "PCB": "#8a8d91",
-    "PGFA w/o pose": "#e0a458",
-    "DSR": "#6a4c93",
+    "PVPM": "#d98e04",
+    "HOReID": "#a23b72",
+    "PCB": "#7a7d81",
+    "PGFA w/o pose": "#e8a598",
+    "DSR": "#4f3b78",
     "SFR": "#9d7cc1",
 }
+_LABELLED_LEFT = ("PGFA w/o pose", "PCB", "SFR", "PVPM + HRNet-W48")
 
 
 def markdown(result: dict[str, Any]) -> str:
+    """A query and its parts; then what a gallery crop costs."""
+    return f"{query_table(result)}\n\n{gallery_table(result)}\n\n{growth_table(result)}\n\n{batch_table(result)}\n"
+
+
+def query_table(result: dict[str, Any]) -> str:
     """One row a method; ratios are against the first method, ResNet-50 in fp32, and beside them the paper's."""
     ours = result["methods"][0]["ms"]["whole"]
     lines = [
-        "| method | precision | GMACs | prepare | pose | embed | match | whole, ms | × ours | in paper | bytes/entry |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| method | precision | GMACs | prepare, ms | pose | embed | match | whole, ms | × ours | in paper |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for method in result["methods"]:
         ms, paper = method["ms"], method["paper_seconds"]
-        parts = " | ".join(f"{ms[stage]:.1f}" for stage in ("preprocess", "pose", "embed", "match"))
+        parts = " | ".join(f"{ms[stage]:,.1f}" for stage in STAGES)
         printed = f"{paper / PAPER_OURS:.1f}" if paper else ""
         lines.append(
-            f"| {method['name']} | {method['precision']} | {method['gmacs']:.2f} | {parts} | {ms['whole']:.1f} "
-            f"| {ms['whole'] / ours:.2f} | {printed} | {method['bytes_per_entry']:,} |"
+            f"| {method['name']} | {method['precision']} | {method['gmacs']:.2f} | {parts} | {ms['whole']:,.1f} "
+            f"| {ms['whole'] / ours:.2f} | {printed} |"
         )
     return "\n".join(lines)
 
 
-def plot(result: dict[str, Any], file: Path) -> None:
-    """Latency of a query against the arithmetic of its networks, both on log scales; matching shown beside."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+def gallery_table(result: dict[str, Any]) -> str:
+    """fp32 only: memory and enrolment do not differ much otherwise."""
+    lines = [
+        "| method | a gallery crop's features, kB | enrol it, ms: pose on queries only | pose on both "
+        "| all of Occluded-Duke, hours: pose on queries only | pose on both |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
     for method in result["methods"]:
-        left.scatter(method["gmacs"], method["ms"]["whole"], color=_COLOURS[method["family"]], s=46, zorder=3)
-        label = method["name"].replace("PGFL-KD, ", "") + (
-            "" if method["precision"] == "fp32" else f" {method['precision']}"
-        )
-        left.annotate(
-            label, (method["gmacs"], method["ms"]["whole"]), xytext=(6, 3), textcoords="offset points", fontsize=7.5
-        )
-    left.set(xscale="log", yscale="log", xlabel="GMACs of the networks, one query", ylabel="milliseconds a query")
-    left.set_title("A query, JPEG in to ten matches out", fontsize=10)
+        if method["precision"] == "fp32":
+            enrol, hours = method["enrol_ms"], method["hours"]
+            once = " | ".join(f"{value:,.1f}" for value in (enrol[QUERY], enrol[BOTH]))
+            kilobytes = f"{method['bytes_per_entry'] / 1000:,.1f}"
+            lines.append(f"| {method['name']} | {kilobytes} | {once} | {hours[QUERY]:.2f} | {hours[BOTH]:.2f} |")
+    return "\n".join(lines)
+
+
+def growth_table(result: dict[str, Any]) -> str:
+    """Milliseconds of matching by gallery size."""
+    grown = result["matching_seconds_by_gallery"]
+    sizes = list(next(iter(grown.values())))
+    lines = [
+        "| matching alone, ms | " + " | ".join(f"{int(size):,} crops" for size in sizes) + " |",
+        "|---|" + "--:|" * len(sizes),
+    ]
+    for name, points in grown.items():
+        lines.append(f"| {name} | " + " | ".join(f"{1000 * value:,.2f}" for value in points.values()) + " |")
+    return "\n".join(lines)
+
+
+def batch_table(result: dict[str, Any]) -> str:
+    """JPEG in to embedding out."""
+    measured = result["jpeg_to_embedding"]
+    lines = [
+        f"| JPEG to embedding ({measured['device']}) | precision | batch | ms | crops/s | decoding's share |",
+        "|---|---|--:|--:|--:|--:|",
+    ]
+    lines += [
+        f"| {r['network']} | {r['precision']} | {r['batch']} | {r['ms']:.1f} | {r['crops_per_second']:.1f} "
+        f"| {r['decoding_share']:.0%} |"
+        for r in measured["rows"]
+    ]
+    return "\n".join([*lines, *(f"\nSkipped: {what}." for what in measured["skipped"])])
+
+
+def plot_latency(result: dict[str, Any], file: Path) -> None:
+    """Latency of a query against the arithmetic of its networks, both on log scales."""
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    for method in result["methods"]:
+        at, name = (method["gmacs"], method["ms"]["whole"]), method["name"]
+        if method["precision"] == "fp16":
+            continue  # for GPUs; beside fp32 it only crowds the plot
+        axes.scatter(*at, color=_COLOURS[method["family"]], s=46, zorder=3)
+        label = name.replace("PGFL-KD,", "ours,") + ("" if method["precision"] == "fp32" else f" {method['precision']}")
+        side, shift = ("right", -8) if name in _LABELLED_LEFT else ("left", 8)
+        axes.annotate(label, at, xytext=(shift, -3), textcoords="offset points", fontsize=8, ha=side)
+    axes.set(xscale="log", yscale="log", xlabel="GMACs of all networks, one query", ylabel="milliseconds a query")
+    axes.set_xlim(right=60)
+    axes.set_title(f"One query: JPEG in, ten best of {result['gallery']:,} out", fontsize=10)
+    _save(figure, file)
+
+
+def plot_growth(result: dict[str, Any], file: Path) -> None:
+    """Matching alone, by gallery size; embedding a query as a line to compare with."""
+    figure = Figure(figsize=(8, 4.4), layout="constrained")
+    axes = figure.subplots()
     for name, points in result["matching_seconds_by_gallery"].items():
         sizes = [int(size) for size in points]
-        colour = _COLOURS[name.split(",")[0].split(" +")[0]]
-        right.plot(sizes, [1000 * value for value in points.values()], marker="o", color=colour, label=name)
-    right.set(xscale="log", yscale="log", xlabel="crops in the gallery", ylabel="milliseconds to match")
-    right.set_title("Matching alone", fontsize=10)
-    right.legend(fontsize=8, frameon=False)
-    for axes in (left, right):
+        axes.plot(sizes, [1000 * v for v in points.values()], marker="o", color=_COLOURS[name], label=name)
+    embed = result["methods"][0]["ms"]["embed"]
+    axes.axhline(embed, color="#30343a", linestyle=":", linewidth=1.2, label="embedding a query, ResNet-50 fp32")
+    axes.set(xscale="log", yscale="log", xlabel="crops in the gallery", ylabel="milliseconds to match a query")
+    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    _save(figure, file)
+
+
+def _save(figure: Figure, file: Path) -> None:
+    for axes in figure.axes:
+        axes.xaxis.set_major_formatter("{x:,g}")
+        axes.yaxis.set_major_formatter("{x:,g}")
         axes.grid(which="major", color="#e3e6e8", linewidth=0.7)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(file, dpi=140)
-    plt.close(figure)
+    figure.savefig(file, dpi=130)

@@ -1,0 +1,54 @@
+"""JPEG in to embedding out, in batches, on whatever device there is: crops a second, and what share decoding takes."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from benchmarks.pose_at_test.methods import COMPACT_SIZE, SIZE
+from benchmarks.pose_at_test.onnx_files import PRECISIONS, providers, session
+from reid_contract import PreprocessSpec, decode, preprocess
+
+BATCHES = {"CPUExecutionProvider": (1, 8), "CUDAExecutionProvider": (1, 2, 4, 8, 16, 32, 64)}
+_FILES = {"resnet50": SIZE, "tf_efficientnet_lite0": COMPACT_SIZE}
+
+
+def measure_batches(folder: Path, jpegs: Sequence[bytes], threads: int, rounds: int) -> dict[str, object]:
+    """Of the files that the pose-at-test table left in `folder`; the GPU where there is one, else the CPU."""
+    device = providers()[0]
+    rows = [
+        {"network": name, "precision": precision, "batch": batch}
+        | _one(folder / f"{name}-{precision}.onnx", size, jpegs, batch, threads, rounds)
+        for name, size in track(_FILES.items(), "batches")
+        for precision in PRECISIONS
+        for batch in BATCHES[device]
+    ]
+    skipped = [] if device.startswith("CUDA") else ["batches of 1 to 64 on an NVIDIA GPU: onnxruntime finds none"]
+    return {"device": device, "rows": rows, "skipped": skipped}
+
+
+def _one(
+    file: Path, size: tuple[int, int], jpegs: Sequence[bytes], batch: int, threads: int, rounds: int
+) -> dict[str, float]:
+    spec, embed = PreprocessSpec(*size), session(file, threads)
+    chosen = [jpegs[i % len(jpegs)] for i in range(batch)]
+    decoding, whole = [], []
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(rounds + 1):  # the first warms up
+            start = time.perf_counter()
+            images = np.stack(list(pool.map(lambda jpeg: preprocess(decode(jpeg), spec), chosen)))
+            decoding.append(time.perf_counter() - start)
+            embed.run(None, {"images": images})
+            whole.append(time.perf_counter() - start)
+    a_batch = statistics.median(whole[1:])
+    return {
+        "ms": 1000 * a_batch,
+        "crops_per_second": batch / a_batch,
+        "decoding_share": statistics.median(decoding[1:]) / a_batch,
+    }
