@@ -77,7 +77,7 @@ def test_an_unknown_benchmark_is_refused(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_every_folder_with_a_benchmark_has_a_quick_version() -> None:
     folders = {file.parent.name for file in Path(bench.__file__).parent.glob("*/__main__.py")}
-    assert folders == {quick.name for quick in ALL} | {"rivals"}
+    assert folders == {quick.name for quick in ALL} | {"rivals", "page"}
 
 
 def test_drawn_people_stand_in_for_market(tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""What to deploy, what memory it takes, and which targets were reached."""
+
+from __future__ import annotations
+
+from benchmarks.page.results import Result, load, table
+from gallery_index.coarse import BLOCK, block_bytes
+
+POSE = "pose_at_test/result.json"
+RIVAL = "PGFA + HRNet-W48"
+RESNET, COMPACT = "PGFL-KD, ResNet-50", "PGFL-KD, compact"
+GIB = 2**30
+
+
+def answer() -> dict[str, str]:
+    """The figures of the first paragraphs."""
+    pose = load(POSE)
+    ms, times = whole_ms(pose), times_faster(pose)
+    return {
+        "gallery": f"{pose['gallery']:,}",
+        "ms_pgfa": f"{ms[RIVAL, 'fp32']:.0f}",
+        "ms_fp32": f"{ms[RESNET, 'fp32']:.0f}",
+        "ms_int8": f"{ms[RESNET, 'int8']:.0f}",
+        "ms_compact": f"{ms[COMPACT, 'fp32']:.1f}",
+        "ms_compact_int8": f"{ms[COMPACT, 'int8']:.1f}",
+        "times_fp32": f"{times[RESNET, 'fp32']:.1f}",
+        "times_int8": f"{times[RESNET, 'int8']:.1f}",
+        "times_compact": f"{times[COMPACT, 'fp32']:.0f}",
+        "times_compact_int8": f"{times[COMPACT, 'int8']:.0f}",
+        "times_movenet": f"{ms['PGFA + MoveNet', 'fp32'] / ms[RESNET, 'fp32']:.2f}",
+        "skipped": "; ".join(pose["jpeg_to_embedding"]["skipped"]) or "nothing",
+    }
+
+
+def choice() -> str:
+    """Which model and precision."""
+    pose = load(POSE)
+    ms, rates = whole_ms(pose), pose["jpeg_to_embedding"]["rows"]
+    crops = {(r["network"], r["precision"], r["batch"]): r["crops_per_second"] for r in rates}
+    batch = max(batch for *_, batch in crops)
+    files = {(n["network"], f["precision"]): f for n in load("export/result.json")["networks"] for f in n["files"]}
+    rows = []
+    for method, network, exported in (
+        (COMPACT, "tf_efficientnet_lite0", "EfficientNet-Lite0, 256×128"),
+        (RESNET, "resnet50", "ResNet-50, 384×128"),
+    ):
+        for precision in ("int8", "fp32", "fp16"):
+            file = files[exported, precision]
+            size, cosine = f"{file['bytes'] / 1e6:.1f}", f"{file['worst_cosine']:.4f}"
+            query, rate = f"{ms[method, precision]:.1f}", f"{crops[network, precision, batch]:.0f}"
+            rows.append([f"{exported}, {precision}", query, rate, size, cosine])
+    return table(["model", "a query, ms", f"crops/s, batches of {batch}", "file, MB", "worst cosine to fp32"], rows)
+
+
+def memory() -> str:
+    """What a gallery needs, from the size of its codes and embeddings."""
+    rows = []
+    for entries in (10_000, 100_000, 1_000_000, 10_000_000):
+        row = [f"{entries:,}"]
+        for dim in (1280, 2048):
+            row += [f"{entries * block_bytes(dim) / BLOCK / GIB:.3f}", f"{entries * 4 * dim / GIB:.2f}"]
+        rows.append(row)
+    head = ["crops in the gallery", "1280-d: memory, GiB", "disk, GiB", "2048-d: memory, GiB", "disk, GiB"]
+    return table(head, rows)
+
+
+def measured_memory() -> str:
+    """What galleries that were measured held in memory."""
+    found = []
+    for dim, entries in ((1280, 100_000), (2048, 100_000), (2048, 1_000_000)):
+        path = f"gallery/gallery-{dim}-{entries}.json"
+        if result := load(path):
+            mib = result["resident_mib_beyond_page_cache"]
+            found.append(f"{mib} MiB for {entries:,} of {dim} ([{path}](../benchmarks/{path}))")
+    return ", ".join(found)
+
+
+def targets() -> str:
+    """What was asked for, and what was measured."""
+    pose = load(POSE)
+    times = times_faster(pose)
+    off = {f"{m['name']} {m['precision']}": m["ms"]["sum"] / m["ms"]["whole"] - 1 for m in pose["methods"]}
+    worst = max(off, key=lambda name: abs(off[name]))
+    rows = [
+        _target(f"{method} {precision}, times faster than {RIVAL}", least, times[method, precision])
+        for method, precision, least in (
+            (RESNET, "fp32", 3.3),
+            (RESNET, "int8", 6),
+            (COMPACT, "fp32", 30),
+            (COMPACT, "int8", 30),
+        )
+    ]
+    rows.append(
+        ["parts add up to the whole, worst method", "within 5 %", f"{off[worst]:+.1%} ({worst})", _met(off[worst])]
+    )
+    for name, points in pose["matching_seconds_by_gallery"].items():
+        if name in ("PGFL-KD", "DSR", "SFR"):
+            sizes, seconds = list(points), list(points.values())
+            what = f"matching of {name}, {int(sizes[-1]):,} crops against {int(sizes[0]):,}"
+            rows.append([what, "", f"× {seconds[-1] / seconds[0]:.1f}", ""])
+    return table(["", "wanted", "measured", ""], rows)
+
+
+def times_faster(pose: Result) -> dict[tuple[str, str], float]:
+    """(method, precision) -> how many times faster than PGFA with HRNet-W48 a query is."""
+    ms = whole_ms(pose)
+    return {method: ms[RIVAL, "fp32"] / value for method, value in ms.items()}
+
+
+def whole_ms(pose: Result) -> dict[tuple[str, str], float]:
+    """(method, precision) -> milliseconds of a query."""
+    return {(m["name"], m["precision"]): m["ms"]["whole"] for m in pose["methods"]}
+
+
+def _target(what: str, least: float, measured: float) -> list[str]:
+    return [what, f"at least {least:g}", f"{measured:.1f}", "reached" if measured >= least else "**missed**"]
+
+
+def _met(off: float) -> str:
+    return "reached" if abs(off) <= 0.05 else "**missed**"

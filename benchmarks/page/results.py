@@ -1,0 +1,33 @@
+"""The committed result files, and the line that says where a result comes from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+BENCHMARKS = Path(__file__).resolve().parents[1]
+Result = dict[str, Any]
+
+
+def load(path: str) -> Result:
+    """A result file; path from benchmarks/ on. Empty where it was not measured yet."""
+    file = BENCHMARKS / path
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def source(result: Result, path: str) -> str:
+    """Machine, threads, versions, command and file of a table."""
+    about = result["machine"]
+    packages = ", ".join(f"{name} {about['packages'][name]}" for name in ("onnxruntime", "faiss-cpu", "torch", "numpy"))
+    threads = result.get("threads", about["cores"])
+    return (
+        f"{about['cpu']}, {threads} threads, Python {about['python']}, {packages}; commit {about['commit']}; "
+        f"`{result['command']}` → [{path}](../benchmarks/{path})"
+    )
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Markdown; the first column to the left, the others to the right."""
+    lines = [head, ["---"] + ["--:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
