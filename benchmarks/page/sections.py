@@ -14,8 +14,7 @@ def serving() -> str:
     """The service beside each other server, a table each."""
     head = ["server", "crops/s", "p50, ms", "p99, ms", "not answered"]
     parts = []
-    for rival in ("litserve", "bentoml"):
-        path = f"serving/results/{rival}.json"
+    for rival, path in (("litserve", "serving/results/litserve.json"), ("bentoml", "serving/bentoml.json")):
         if result := load(path):
             kept = ("crops_per_second", "p50_ms", "p99_ms", "not_answered")
             rows = [[name, *(f"{result[name][key]:,}" for key in kept)] for name in ("service", rival)]

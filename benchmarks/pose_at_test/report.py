@@ -100,7 +100,8 @@ def plot_latency(result: dict[str, Any], file: Path) -> None:
         at, name = (method["gmacs"], method["ms"]["whole"]), method["name"]
         if method["precision"] == "fp16":
             continue  # for GPUs; beside fp32 it only crowds the plot
-        axes.scatter(*at, color=_COLOURS[method["family"]], s=46, zorder=3)
+        ours = method["family"] == "PGFL-KD"
+        axes.scatter(*at, color=_COLOURS[method["family"]], s=46, zorder=4 if ours else 3)
         label = name.replace("PGFL-KD,", "ours,") + ("" if method["precision"] == "fp32" else f" {method['precision']}")
         side, shift = ("right", -8) if name in _LABELLED_LEFT else ("left", 8)
         axes.annotate(label, at, xytext=(shift, -3), textcoords="offset points", fontsize=8, ha=side)
