@@ -27,7 +27,11 @@ PERSONS, CAMERAS = 12, 5
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
 CALIBRATION = Calibration(
-    (0.0, 1.0), (0.0, 1.0), (Threshold(0.001, 0.9, 0.9), Threshold(0.01, 0.95, 0.7)), 0.5, "made-up pairs"
+    (0.0, 1.0),
+    (0.0, 1.0),
+    (Threshold(0.001, 0.9, 0.9), Threshold(0.01, 0.95, 0.7), Threshold(0.1, 0.99, 0.4)),
+    0.5,
+    "made-up pairs",
 )
 
 Start = Callable[..., str]
@@ -99,7 +103,12 @@ def visit(browser: Browser) -> Iterator[Open]:
             page = context.new_page()
             page.set_default_timeout(8000)
             if not expect_errors:
-                page.on("console", lambda m: faults.append(m.text) if m.type in {"error", "warning"} else None)
+                page.on(
+                    "console",
+                    lambda m: (
+                        faults.append(f"{m.text} {m.location['url']}") if m.type in {"error", "warning"} else None
+                    ),
+                )
             page.on("pageerror", lambda error: faults.append(str(error)))
             page.on("request", lambda r: None if r.url.startswith((url, "blob:")) else faults.append(r.url))
             page.goto(url)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import JSHandle, Page, Route, expect
 
 from service.app import create_app
 from service.keys import KeyFile
@@ -43,6 +44,19 @@ def test_one_click_on_an_example_finds_the_person(start: Start, visit: Open) -> 
     expect(page.locator("#cards .picture").first).to_have_attribute("src", re.compile("^blob:"))
 
 
+def test_a_search_before_the_galleries_are_known_shows_pictures_too(
+    start: Start, visit: Open, picture: Picture
+) -> None:
+    page = visit(start())
+    held: list[Route] = []
+    page.route("**/galleries", lambda route: held.append(route))  # noqa: PLW0108 - Playwright wants a function
+    page.reload()
+    page.set_input_files("#file", str(picture(1)))
+    assert cards(page)[0] == "person 1"
+    expect(page.locator("#cards .picture").first).to_have_attribute("src", re.compile("^blob:"))
+    held[0].continue_()
+
+
 def test_several_crops_are_one_track(start: Start, visit: Open, picture: Picture) -> None:
     page = visit(start())
     with page.expect_request("**/search?*") as sent:
@@ -51,6 +65,71 @@ def test_several_crops_are_one_track(start: Start, visit: Open, picture: Picture
     assert set(cards(page)[:2]) == {"person 4", "person 5"}
     page.get_by_role("button", name="Remove crop 2").click()
     expect(page.locator("#cards .who").first).to_have_text("person 4")
+
+
+_FILES = """files => {
+    const data = new DataTransfer();
+    for (const [name, type, text] of files) {
+        const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+        data.items.add(new File([bytes], name, { type }));
+    }
+    return data;
+}"""
+
+
+def carried(page: Page, *files: tuple[str, str, bytes]) -> JSHandle:
+    """A DataTransfer with real files, as the desktop or another program hands it over."""
+    return page.evaluate_handle(_FILES, [(name, kind, b64encode(data).decode()) for name, kind, data in files])
+
+
+def test_dropped_crops_are_searched(start: Start, visit: Open) -> None:
+    page = visit(start())
+    expect(page.locator("#figures")).to_contain_text("entries")
+    files = carried(page, ("a.png", "image/png", crop(4, 50)), ("b.png", "image/png", crop(4, 51)))
+    page.dispatch_event("#drop", "dragover", {"dataTransfer": files})
+    expect(page.locator("#drop")).to_have_class("drop over")
+    with page.expect_request("**/search?*") as sent:
+        page.dispatch_event("#empty", "drop", {"dataTransfer": files})  # anywhere on the page will do
+    assert "fuse=mean" in sent.value.url
+    assert cards(page)[0] == "person 4"
+    expect(page.locator("#tray img")).to_have_count(2)
+    expect(page.locator("#drop")).to_have_class("drop")
+
+
+def test_a_dropped_file_that_is_no_picture_is_left_out(start: Start, visit: Open) -> None:
+    page = visit(start())
+    expect(page.locator("#figures")).to_contain_text("entries")
+    files = carried(page, ("notes.txt", "text/plain", b"hello"))
+    page.dispatch_event("body", "drop", {"dataTransfer": files})
+    expect(page.locator("#status")).to_contain_text("Only JPEG, PNG and WebP")
+    expect(page.locator("#empty")).to_be_visible()
+
+
+def test_a_picture_in_the_clipboard_is_pasted(start: Start, visit: Open) -> None:
+    page = visit(start(), permissions=["clipboard-read", "clipboard-write"])
+    expect(page.locator("#figures")).to_contain_text("entries")
+    page.evaluate(
+        """async text => {
+            const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+            const picture = new Blob([bytes], { type: "image/png" });
+            await navigator.clipboard.write([new ClipboardItem({ "image/png": picture })]);
+        }""",
+        b64encode(crop(6, 50)).decode(),
+    )
+    page.locator("#results").focus()
+    page.keyboard.press("Control+v")
+    assert cards(page)[0] == "person 6"
+    expect(page.locator("#tray img")).to_have_count(1)
+
+
+def test_text_is_pasted_as_text(start: Start, visit: Open, picture: Picture) -> None:
+    page = visit(start(), permissions=["clipboard-read", "clipboard-write"])
+    searched(page, picture(1))
+    page.get_by_role("button", name="Enrol these crops…").click()
+    page.evaluate("navigator.clipboard.writeText('the back door')")
+    page.get_by_label("Camera", exact=True).press("Control+v")
+    expect(page.get_by_label("Camera", exact=True)).to_have_value("the back door")
+    expect(page.locator("#tray img")).to_have_count(1)
 
 
 def test_fifty_results_and_grouping(start: Start, visit: Open, picture: Picture) -> None:
@@ -162,16 +241,42 @@ def test_without_a_calibration_a_narrow_lead_is_called_unsure(start: Start, visi
 def test_with_a_calibration_a_line_parts_the_results(start: Start, visit: Open, picture: Picture) -> None:
     page = visit(start(calibrated=True))
     searched(page, picture(4))
-    expect(page.locator("#verdict")).to_have_text("person 4 lies above your line.")
+    expect(page.locator("#verdict")).to_contain_text("person 4 lies above your line.")
+    expect(page.locator(".doubtful")).to_have_count(0)
     order = page.locator("#cards > li").evaluate_all("items => items.map(item => item.className)")
-    assert order[:3] == ["card", "line", "card"]
-    expect(page.locator(".chance").first).to_contain_text("% likely")
+    assert order[:3] == ["card wide", "line", "card below"]
+    expect(page.locator(".chance").first).to_contain_text("% as a pair")
     page.get_by_role("combobox", name="False matches accepted").select_option(label="no line")
     expect(page.locator(".line")).to_have_count(0)
     page.get_by_role("combobox", name="False matches accepted").select_option(label="1 %")
     expect(page.locator(".line")).to_contain_text("score 0.700")
     searched(page, picture(70))
     expect(page.locator("#verdict")).to_contain_text("No match")
+    expect(page.locator(".doubtful .rank")).to_have_text("Rank 1 ?")
+
+
+def test_two_persons_above_the_line_are_never_sure(start: Start, visit: Open, picture: Picture) -> None:
+    page = visit(start(calibrated=True))
+    page.get_by_role("combobox", name="False matches accepted").select_option(label="10 %")
+    found = searched(page, picture(4), picture(9))[:2]
+    assert set(found) == {"person 4", "person 9"}
+    expect(page.locator("#verdict")).to_have_text(
+        f"Unsure. {found[0]} and {found[1]} both lie above your line, and at most one of them is right. "
+        "Compare the pictures."
+    )
+    expect(page.locator(".doubtful .who")).to_have_text(found)
+
+
+def test_filters_that_let_nobody_pass_are_undone_in_one_click(start: Start, visit: Open, picture: Picture) -> None:
+    page = visit(start(), timezone_id="UTC")
+    searched(page, picture(3))
+    expect(page.locator("#span")).to_have_text("Entries are from 2026-05-12.")
+    page.get_by_label("From", exact=True).fill("2027-01-01T00:00")
+    page.get_by_label("From", exact=True).blur()
+    expect(page.locator("#nothing")).to_contain_text("No sighting passes the filters.")
+    page.locator("#unfilter").click()
+    assert cards(page)[0] == "person 3"
+    expect(page.locator("#nothing")).to_be_hidden()
 
 
 def test_without_stored_pictures_a_placeholder_says_so(start: Start, visit: Open, picture: Picture) -> None:
@@ -224,11 +329,12 @@ def test_every_control_has_a_name_and_text_has_contrast(
     ).map(e => e.outerHTML)""")
     assert nameless == []
     colours = page.evaluate("""() => { const s = getComputedStyle(document.documentElement); return Object.fromEntries(
-        ["ground","panel","ink","soft","accent","on-accent","warn-ground","warn-ink","good-ground","good-ink","bad"]
+        ["ground","panel","ink","soft","accent","on-accent","warn-ground","warn-ink","good-ground","good-ink","bad",
+         "doubt","on-doubt"]
         .map(n => [n, s.getPropertyValue("--" + n).trim()])) }""")
     for ink, ground in (("ink", "panel"), ("soft", "panel"), ("soft", "ground"), ("on-accent", "accent"),
                         ("accent", "panel"), ("warn-ink", "warn-ground"), ("good-ink", "good-ground"),
-                        ("bad", "panel")):  # fmt: skip
+                        ("bad", "panel"), ("on-doubt", "doubt"), ("accent", "ground")):  # fmt: skip
         assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
 
 

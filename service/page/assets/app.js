@@ -1,7 +1,7 @@
 // The page: a query, its results, and what can be done with them.
 
 import * as api from "./api.js";
-import { card, show } from "./cards.js";
+import { card, picture, show } from "./cards.js";
 import { rate, score, verdict } from "./certainty.js";
 import { $, confirmed, localInput, make, moment, wireDialogs } from "./dom.js";
 import * as figures from "./figures.js";
@@ -10,6 +10,7 @@ import { timeline } from "./timeline.js";
 
 const SAMPLE = 2000; // entries looked at to offer attributes in the filter
 const EXAMPLES = 12;
+const FEW = 2; // so few cards above the line lie flat, and what is below it stays in view
 const TYPES = ["image/jpeg", "image/png", "image/webp"];
 
 const narrow = matchMedia("(max-width: 52rem)"); // as in style.css
@@ -33,17 +34,30 @@ function addFiles(files) {
 
 function drawTray() {
   const thumbs = state.crops.map((crop, i) => {
-    const image = make("img", { alt: crop.name ? `Crop ${crop.name}` : `Crop ${i + 1}`, width: 64, height: 128 });
-    show(image, async () => crop);
+    const image = pictureOf(crop, crop.name ? `Crop ${crop.name}` : `Crop ${i + 1}`);
     const remove = make("button", { type: "button", className: "remove", "aria-label": `Remove crop ${i + 1}` }, "×");
     remove.addEventListener("click", () => setCrops(state.crops.filter((_, j) => j !== i)));
     return make("span", { className: "thumb" }, image, remove);
   });
-  if (state.like) thumbs.push(make("p", { className: "like" }, `Like ${state.like.person_id ?? state.like.id}, ${state.like.camera_id}, ${moment(state.like.captured_at)}`));
+  if (state.like) {
+    const about = `Like ${state.like.person_id ?? state.like.id}, ${state.like.camera_id}, ${moment(state.like.captured_at)}`;
+    thumbs.push(make("span", { className: "thumb" }, picture($("gallery").value, state.like)), make("p", { className: "like" }, about));
+  }
   $("tray").replaceChildren(...thumbs);
+  const asked = state.like ? [picture($("gallery").value, state.like)] : state.crops.slice(0, 3).map((crop) => pictureOf(crop, ""));
+  $("asked").replaceChildren(...asked);
+  for (const button of document.querySelectorAll(".example")) {
+    button.setAttribute("aria-pressed", String(state.crops.some((crop) => crop.name === button.title)));
+  }
   $("query-tools").hidden = !state.crops.length && !state.like;
   $("enrol-button").hidden = !state.crops.length;
   $("pick").textContent = state.crops.length ? "Add crops…" : "Choose crops…";
+}
+
+function pictureOf(crop, alt) {
+  const image = make("img", { alt, width: 64, height: 128 });
+  show(image, async () => crop);
+  return image;
 }
 
 function searchFrom(match) {
@@ -77,7 +91,7 @@ async function run() {
     drawResults(matches);
     if (narrow.matches) $("results").scrollIntoView();
     const what = options.group_by ? (matches.length === 1 ? "person" : "persons") : matches.length === 1 ? "sighting" : "sightings";
-    say(matches.length ? `${matches.length} ${what} in ${took} ms` : "Nothing in this gallery fits the filters.");
+    say(matches.length ? `${matches.length} ${what} in ${took} ms` : "");
     answered();
   } catch (problem) {
     if (problem.name !== "AbortError") fail(problem);
@@ -91,23 +105,40 @@ function drawResults(matches) {
   const threshold = chosenThreshold();
   const searched = state.crops.length || state.like;
   $("empty").hidden = Boolean(searched);
+  $("nothing").hidden = !searched || matches.length > 0;
+  const filtered = filters.filter() !== null;
+  $("nothing-text").textContent = filtered ? "No sighting passes the filters." : "This gallery is empty. Enrol crops, and they can be found.";
+  $("unfilter").hidden = !filtered;
   if (!searched) say("");
-  const list = matches.map((match, i) => card($("gallery").value, match, { rank: i + 1, threshold, actions }));
+  const judged = verdict(matches, threshold, state.calibrated);
+  const list = matches.map((match, i) =>
+    card($("gallery").value, match, { rank: i + 1, threshold, doubtful: judged.doubtful.includes(match), actions }),
+  );
   if (threshold && matches.length) {
     const above = matches.filter((match) => match.score >= threshold.score).length;
+    if (above <= FEW) for (const item of list.slice(0, above)) flat(item);
     list.splice(above, 0, line(threshold, above, matches.length));
   }
   $("cards").replaceChildren(...list);
-  const judged = verdict(matches, threshold, state.calibrated);
-  $("verdict").hidden = !judged?.text;
-  $("verdict").textContent = judged?.text ?? "";
-  $("verdict").className = `verdict ${judged?.sure ? "sure" : judged?.quiet ? "quiet" : "unsure"}`;
+  $("verdict").hidden = !judged?.text && !judged?.title;
+  $("verdict").className = `verdict ${judged?.kind}`;
+  $("verdict-text").replaceChildren(make("strong", {}, judged?.title ?? ""), ` ${judged?.text ?? ""}`);
+}
+
+/** Picture on the left, words on the right: there is room for the attributes. */
+function flat(item) {
+  item.classList.add("wide");
+  item.querySelector("details")?.setAttribute("open", "");
 }
 
 function line(threshold, above, all) {
-  const found = `${Math.round(threshold.true_match_rate * 100)} % of true matches lie above it`;
-  const text = `Your line: ${rate(threshold.false_match_rate)} false matches, score ${score(threshold.score)}; ${found}. ${above} of ${all} above.`;
-  return make("li", { className: "line" }, text);
+  const found = Math.round(threshold.true_match_rate * 100);
+  return make(
+    "li",
+    { className: "line" },
+    make("strong", {}, above === all ? "All are above your line" : `Below your line: ${all - above} of ${all}`),
+    make("span", {}, `score ${score(threshold.score)}, false matches ${rate(threshold.false_match_rate)}, true matches found ${found} %`),
+  );
 }
 
 function chosenThreshold() {
@@ -125,8 +156,10 @@ const actions = {
     if (!yes) return;
     try {
       await api.remove($("gallery").value, match.id);
-      const next = button.closest("li").nextElementSibling?.querySelector("button");
-      button.closest("li").remove();
+      const item = button.closest("li");
+      const next = item.nextElementSibling?.querySelector("button");
+      if (state.matches) state.matches = state.matches.filter((other) => other.id !== match.id);
+      item.remove();
       (next ?? $("results")).focus();
       say(`Deleted ${match.id}.`);
       refresh();
@@ -143,18 +176,21 @@ async function showPerson(match) {
     found.sort((a, b) => a.captured_at.localeCompare(b.captured_at));
     const cameras = new Set(found.map((entry) => entry.camera_id)).size;
     $("person-title").textContent = match.person_id;
-    $("person-hint").textContent = `${found.length} sightings on ${cameras} cameras, ${moment(found[0].captured_at)} to ${moment(found.at(-1).captured_at)}. Choose a dot to see it.`;
+    $("person-hint").textContent = `${found.length} sightings on ${cameras} cameras. Choose a dot to see it below.`;
     const list = found.map((entry) => card(gallery, entry, { actions: { like: searchFrom, remove: actions.remove } }));
     $("person-cards").replaceChildren(...list);
     const pick = (entry) => {
-      for (const item of list) item.classList.toggle("picked", item.dataset.id === entry.id);
+      for (const item of [...list, ...$("timeline").querySelectorAll(".sighting")]) {
+        item.classList.toggle("picked", item.dataset.id === entry.id);
+      }
       const chosen = list.find((item) => item.dataset.id === entry.id);
       chosen?.scrollIntoView({ block: "nearest" });
       chosen?.querySelector("button").focus({ preventScroll: true });
     };
-    $("timeline").replaceChildren(timeline(found, pick));
     $("erase-person").dataset.person = match.person_id;
     if (!$("person-dialog").open) $("person-dialog").showModal();
+    $("person-dialog").scrollTop = 0;
+    $("timeline").replaceChildren(timeline(found, pick, $("timeline").clientWidth));
   } catch (problem) {
     fail(problem);
   }
@@ -342,6 +378,7 @@ function wire() {
   wireDialogs();
   $("filters").open = !narrow.matches;
   filters.wire(run);
+  $("unfilter").addEventListener("click", () => $("reset-filters").click());
   $("pick").addEventListener("click", () => $("file").click());
   $("file").addEventListener("change", () => {
     addFiles($("file").files);
@@ -377,7 +414,10 @@ function wire() {
     addFiles(event.dataTransfer?.files ?? []);
   });
   refresh = figures.watch(() => $("gallery").value, {
-    onInfo: (info) => filters.showCameras(info.cameras),
+    onInfo: (info) => {
+      filters.showCameras(info.cameras);
+      filters.showDays(Object.keys(info.days));
+    },
     onProblem: (problem) => {
       if (problem.status === 0) fail(problem);
     },

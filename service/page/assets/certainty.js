@@ -8,32 +8,52 @@ export function lead(matches) {
   const [first] = matches;
   if (!first?.person_id) return null;
   const other = matches.find((match) => match.person_id && match.person_id !== first.person_id);
-  return other ? { by: first.score - other.score, person: other.person_id } : null;
+  return other ? { by: first.score - other.score, other } : null;
 }
 
-/** {sure, text}: one sentence for people who read nothing else. threshold: {score, false_match_rate} or null. */
+/** The first match of every named person. */
+function bestOfEach(matches) {
+  const seen = new Map();
+  for (const match of matches) if (match.person_id && !seen.has(match.person_id)) seen.set(match.person_id, match);
+  return [...seen.values()];
+}
+
+/**
+ * {kind, title, text, doubtful}: two sentences for people who read nothing else. kind: "sure", "unsure" or "quiet".
+ * doubtful: the matches to compare before anybody believes the first. threshold: {score, false_match_rate} or null.
+ */
 export function verdict(matches, threshold, calibrated) {
   const [first] = matches;
   if (!first) return null;
   const who = first.person_id ?? "the first card";
   const ahead = lead(matches);
   if (threshold && first.score < threshold.score) {
-    return { sure: false, text: `No match: even the most similar sighting lies below your line of ${score(threshold.score)}.` };
+    const text = `Even the most similar sighting (${score(first.score)}) lies below your line (${score(threshold.score)}).`;
+    return { kind: "unsure", title: "No match.", text, doubtful: [first] };
+  }
+  const rivals = threshold ? bestOfEach(matches.filter((match) => match.score >= threshold.score)) : [];
+  if (rivals.length > 1) {
+    const names = rivals.length === 2 ? `${who} and ${rivals[1].person_id} both lie` : `${rivals.length} persons lie`;
+    return { kind: "unsure", title: "Unsure.", text: `${names} above your line, and at most one of them is right. Compare the pictures.`, doubtful: rivals };
   }
   if (ahead && ahead.by < NARROW) {
-    return {
-      sure: false,
-      text: `Unsure: ${who} leads ${ahead.person} by only ${score(ahead.by)}. Compare the pictures of both.`,
-    };
+    const text = `${who} leads ${ahead.other.person_id} by only ${score(ahead.by)}. Compare the pictures of both.`;
+    return { kind: "unsure", title: "Unsure.", text, doubtful: [first, ahead.other] };
   }
-  if (threshold) return { sure: true, text: `${who} lies above your line.` };
-  const clear = ahead ? `${who} leads the next person by ${score(ahead.by)}. ` : "";
+  const clear = ahead ? `The next person is ${score(ahead.by)} behind.` : "";
+  if (threshold) return { kind: "sure", title: `${who} lies above your line.`, text: clear, doubtful: [] };
   const why = calibrated ? "" : "This model has no calibration: scores rank sightings, they do not say that it is the same person.";
-  return { sure: false, quiet: true, text: clear + why };
+  return { kind: "quiet", title: clear && `${who} comes first.`, text: [clear, why].filter(Boolean).join(" "), doubtful: [] };
 }
 
 export const score = (value) => value.toFixed(3);
 
 export function rate(value) {
   return value >= 0.01 ? `${+(value * 100).toFixed(1)} %` : `1 in ${Math.round(1 / value).toLocaleString()}`;
+}
+
+/** Never "100 %": no pair of pictures is proof. */
+export function percent(probability) {
+  if (probability > 0.99) return "over 99 %";
+  return probability < 0.01 ? "under 1 %" : `${Math.round(probability * 100)} %`;
 }

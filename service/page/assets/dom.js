@@ -20,6 +20,12 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** The sign for deleting. */
+export function bin() {
+  const d = "M3 4.5h10M6.5 4.5V3h3v1.5M4.5 4.5l.6 8.5h5.8l.6-8.5M7 7v3.5M9 7v3.5";
+  return svg("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" }, svg("path", { d }));
+}
+
 const SHORT = { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" };
 const THIS_YEAR = new Intl.DateTimeFormat(undefined, SHORT);
 const ANY_YEAR = new Intl.DateTimeFormat(undefined, { ...SHORT, year: "numeric" });

@@ -6,7 +6,7 @@ const chosen = new Map();
 
 /** onChange: called whenever the filter is another. */
 export function wire(onChange) {
-  $("zone").textContent = `Times are in your time zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`;
+  $("zone").textContent = `Times are in your zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`;
   const changed = () => {
     const many = count();
     $("filter-count").textContent = many ? `(${many} on)` : "";
@@ -61,6 +61,13 @@ export function showCameras(cameras) {
     ),
   );
   $("camera-names").replaceChildren(...names.map((name) => make("option", { value: name })));
+}
+
+/** Says from when the entries are, so that nobody filters for a day that has none. days: ISO dates. */
+export function showDays(days) {
+  const sorted = [...days].sort();
+  const [first, last] = [sorted[0], sorted.at(-1)];
+  $("span").textContent = first ? `Entries are from ${first === last ? first : `${first} to ${last}`}.` : "";
 }
 
 let values = new Map();
