@@ -40,7 +40,7 @@ class LanceDB:
         conditions += [f"number >= {where.since}"] * bool(where.since)
         if conditions:
             asked = asked.where(" AND ".join(conditions), prefilter=True)
-        return [row["number"] for row in asked.select(["number"]).to_list()]
+        return [row["number"] for row in asked.select(["number", "_distance"]).to_list()]
 
     def close(self) -> None:
         pass

@@ -28,7 +28,7 @@ class Qdrant:
     def add(self, begin: int, rows: Rows) -> None:
         numbers = range(begin, begin + len(rows))
         payloads = [{"camera": n % CAMERAS, "second": n} for n in numbers]
-        points = models.Batch(ids=list(numbers), vectors=rows.tolist(), payloads=payloads)
+        points = models.Batch(ids=list(numbers), vectors=rows, payloads=payloads)
         self._client.upsert(NAME, points)
 
     def finish(self) -> None:
