@@ -29,8 +29,14 @@ test: .venv/.ready .venv-service/.ready
 	.venv-integrations/bin/python -m pip install --quiet --disable-pip-version-check -r tests/integrations/requirements.txt
 	touch $@
 
-test-integrations: .venv/.ready .venv-service/.ready .venv-integrations/.ready
+.venv-norfair/.ready: tests/integrations/norfair-requirements.txt
+	$(PYTHON) -m venv .venv-norfair
+	.venv-norfair/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+test-integrations: .venv/.ready .venv-service/.ready .venv-integrations/.ready .venv-norfair/.ready
 	.venv-integrations/bin/python -m pytest -W default tests/integrations
+	.venv-norfair/bin/python -m pytest -W default tests/integrations/test_norfair.py
 
 # The gallery's contract tests against a real Milvus server, which pip installs.
 .venv-milvus/.ready: tests/gallery_index/milvus-requirements.txt
@@ -79,4 +85,4 @@ test-gpu-image: image-gpu .venv/.ready
 	REID_TEST_GPU_IMAGE=$(IMAGE):gpu .venv/bin/python -m pytest tests/docker/test_gpu_image.py
 
 clean:
-	rm -rf .venv .venv-service .venv-integrations .cache
+	rm -rf .venv .venv-service .venv-integrations .venv-norfair .venv-milvus .cache

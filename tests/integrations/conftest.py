@@ -47,6 +47,26 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     service.stop()
 
 
+_FIGURES: list[str] = []
+
+
+@pytest.fixture
+def worst_cosine(request: pytest.FixtureRequest) -> Callable[[NDArray[np.float32], NDArray[np.float32]], float]:
+    """Of two sets of unit rows; the run's summary shows it."""
+
+    def worst(theirs: NDArray[np.float32], ours: NDArray[np.float32]) -> float:
+        cosine = float((theirs * ours).sum(axis=1).min())
+        _FIGURES.append(f"{request.node.nodeid.split('/')[-1]}: worst cosine {cosine:.6f} of {len(ours)} crops")
+        return cosine
+
+    return worst
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in _FIGURES:
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def crops() -> list[NDArray[np.uint8]]:
     """Drawn people at the model's size, RGB."""
