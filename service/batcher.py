@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from service.encoder import Encoder
 from service.errors import BadCrop, DeadlineExceeded, InferenceFailed, ShuttingDown
 from service.metrics import Metrics
+from service.tracing import Stage, Stages
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,8 @@ Pixels = NDArray[np.uint8]
 class Call:
     """One request's crops on their way through decoding and inference.
 
-    The event loop alone changes it; other threads only look at `over`. rows: (N, D), NaN where a crop failed.
+    The event loop alone changes it; other threads look at `over` and note `stages`, where the request is traced.
+    rows: (N, D), NaN where a crop failed.
     """
 
     done: asyncio.Future[None]
@@ -39,11 +41,16 @@ class Call:
     rows: NDArray[np.float32]
     left: int
     failures: dict[int, BadCrop] = field(default_factory=dict)
+    stages: Stages | None = None
 
     @property
     def over(self) -> bool:
         """Answered, failed, or its caller has gone: not worth another cycle."""
         return self.done.done()
+
+    def note(self, stage: Stage, started: float, ended: float) -> None:
+        if self.stages is not None:
+            self.stages.note(stage, started, ended)
 
     def settle(self, indices: Sequence[int], rows: NDArray[np.float32]) -> None:
         self.rows[indices] = rows
@@ -154,6 +161,7 @@ class Batcher:
             live = [job for job in live if now <= job.call.deadline]
             for job in live:
                 self._metrics.queue_seconds.observe(now - job.queued)
+                job.call.note("queue", job.queued, now)
             if live:
                 return live
 
@@ -165,7 +173,10 @@ class Batcher:
             raise RuntimeError(f"the model gave {rows.shape} for {len(jobs)} crops; expected {expected}")
         if not np.isfinite(rows).all():
             raise RuntimeError("the model gave numbers that are not finite")
-        self._metrics.inference_seconds.observe(time.monotonic() - started)
+        ended = time.monotonic()
+        self._metrics.inference_seconds.observe(ended - started)
+        for call in {job.call for job in jobs}:
+            call.note("inference", started, ended)
         self._metrics.batch_size.observe(len(jobs))
         return rows
 

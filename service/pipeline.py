@@ -18,6 +18,7 @@ from service.batcher import Batcher, Call, Job
 from service.encoder import Encoder
 from service.errors import BadCrop, DeadlineExceeded, ServiceError
 from service.metrics import Metrics
+from service.tracing import stages
 
 Crop = bytes | bytearray | memoryview
 
@@ -69,14 +70,14 @@ class Pipeline:
         for start in range(0, len(crops), _DECODE_TOGETHER):
             part = crops[start : start + _DECODE_TOGETHER]
             self._pool.submit(self._decode, call, part, start, demand, thumbnails)
-        await call.done
+        await _done(call)
         return Embedded(call.rows, tuple(call.failures[i] for i in sorted(call.failures)), thumbnails)
 
     async def embed_pixels(self, pixels: NDArray[np.uint8], demand: Demand) -> NDArray[np.float32]:
         """pixels: (N, H, W, 3) uint8, at the model's size already. Returns (N, D) float32."""
         call, now = self._call(len(pixels), demand), time.monotonic()
         self.batcher.put([Job(call, i, image, now) for i, image in enumerate(pixels)])
-        await call.done
+        await _done(call)
         return call.rows
 
     async def probe(self) -> str | None:
@@ -96,7 +97,7 @@ class Pipeline:
 
     def _call(self, crops: int, demand: Demand) -> Call:
         rows = np.full((crops, self.encoder.embedding.dim), np.nan, np.float32)
-        return Call(asyncio.get_running_loop().create_future(), demand.deadline, rows, crops)
+        return Call(asyncio.get_running_loop().create_future(), demand.deadline, rows, crops, stages=stages())
 
     def _decode(
         self,
@@ -128,8 +129,17 @@ class Pipeline:
             else:
                 now = time.monotonic()
                 self._metrics.decode_seconds.observe(now - started)
+                call.note("decode", started, now)
                 jobs.append(Job(call, index, pixels, now))
         self.batcher.put(jobs)
+
+
+async def _done(call: Call) -> None:
+    try:
+        await call.done
+    finally:
+        if call.stages is not None:
+            call.stages.report()
 
 
 def thumbnail(image: Image.Image, side: int) -> bytes:

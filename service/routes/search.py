@@ -23,6 +23,7 @@ from service.openapi import crop_bodies, problems
 from service.pipeline import Crop
 from service.schemas import MAX_K, SearchBody, SearchQuery
 from service.services import Services
+from service.tracing import stage
 
 router = APIRouter(tags=["search"])
 
@@ -117,17 +118,18 @@ async def _results(
     options, itself = question.options, question.like
     grouped = options.group_by == "person"
     started = time.monotonic()
-    lists = await svc.in_thread(
-        gallery.search,
-        queries,
-        k=options.k if itself is None else min(options.k * (_DEEPER if grouped else 1) + 1, MAX_K),
-        where=options.where(),
-        group_by_person=grouped and itself is None,
-        min_score=options.min_score,
-        fuse=options.fuse,
-        rerank=options.rerank,
-        by=principal.name,
-    )
+    with stage("search"):
+        lists = await svc.in_thread(
+            gallery.search,
+            queries,
+            k=options.k if itself is None else min(options.k * (_DEEPER if grouped else 1) + 1, MAX_K),
+            where=options.where(),
+            group_by_person=grouped and itself is None,
+            min_score=options.min_score,
+            fuse=options.fuse,
+            rerank=options.rerank,
+            by=principal.name,
+        )
     svc.metrics.search_seconds.observe(time.monotonic() - started)
     if itself is not None:
         others = [[m for m in matches if m.sighting.id != itself] for matches in lists]

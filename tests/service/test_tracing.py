@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import pytest
 from opentelemetry import trace
@@ -35,3 +36,20 @@ def test_a_request_is_a_span_of_its_caller(
     assert f"{span.context.trace_id:032x}" == caller
     assert span.attributes is not None
     assert span.attributes["http.route"] == "/embed"
+
+
+def test_a_search_shows_where_its_time_went(
+    start: Callable[..., TestClient], crop: Callable[..., bytes], exporter: InMemorySpanExporter
+) -> None:
+    client = start(tracing=True)
+    exporter.clear()
+    assert client.post("/search", content=crop(1), headers={"Content-Type": "image/jpeg"}).is_success
+    spans = {span.name: span for span in exporter.get_finished_spans()}
+    request = spans.pop("POST /search")
+    stages = [spans[name] for name in ("decode", "queue", "inference", "search")]
+    for span in stages:
+        assert span.parent is not None
+        assert span.context.trace_id == request.context.trace_id
+        assert request.start_time <= span.start_time <= span.end_time <= request.end_time
+    for earlier, later in pairwise(stages):
+        assert earlier.end_time <= later.end_time
