@@ -19,7 +19,7 @@ from reid_contract import EmbeddingSpec
 from service.admission import Admission
 from service.bodies import Body, BodyReader
 from service.encoder import Encoder
-from service.errors import BadRequest, ClientGone, Forbidden
+from service.errors import BadRequest, ClientGone, DeadlineExceeded, Forbidden
 from service.health import Health
 from service.keys import KeyFile, Principal
 from service.metrics import Metrics
@@ -79,6 +79,17 @@ class Services:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.threads, lambda: work(*args, **kwargs))
 
+    async def in_time(self, request: Request, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """As `in_thread`, while the caller waits: what has no thread by the deadline, or nobody to answer, is left."""
+        deadline = self.deadline(request)
+
+        def timely() -> _T:
+            if time.monotonic() > deadline:
+                raise DeadlineExceeded("the deadline passed while the request waited for a thread")
+            return work(*args, **kwargs)
+
+        return await while_connected(request, self.in_thread(timely))
+
     async def embed(
         self, request: Request, crops: Sequence[Crop], *, skip_bad: bool = False, thumbnails: bool = False
     ) -> Embedded:
@@ -88,13 +99,20 @@ class Services:
         return await while_connected(request, self.pipeline.embed(crops, demand))
 
     def deadline(self, request: Request) -> float:
-        """time.monotonic() after which nobody waits, out of X-Request-Deadline-Ms or the setting."""
+        """time.monotonic() after which nobody waits, out of X-Request-Deadline-Ms or the setting; it runs from the
+        first time it is asked for."""
+        known: float | None = getattr(request.state, "deadline", None)
+        if known is None:
+            known = request.state.deadline = time.monotonic() + self._patience(request)
+        return known
+
+    def _patience(self, request: Request) -> float:
         text = request.headers.get("x-request-deadline-ms")
         if text is None:
-            return time.monotonic() + self.settings.deadline_ms / 1000
+            return self.settings.deadline_ms / 1000
         if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) == 0:
             raise BadRequest(f"X-Request-Deadline-Ms is {text[:32]!r}; allowed: milliseconds, 1 to 999999999")
-        return time.monotonic() + int(text) / 1000
+        return int(text) / 1000
 
 
 async def while_connected(request: Request, work: Awaitable[_T]) -> _T:

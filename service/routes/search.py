@@ -58,12 +58,13 @@ async def search(request: Request, svc: Svc, principal: MaySearch, query: Annota
     """Searches a gallery. Options are query parameters, or with a JSON body fields of its object."""
     with svc.receive(request) as reading:
         question = _question(request, await reading.read(), query, svc)
+        svc.deadline(request)  # it runs from here, through embedding and searching
         if question.options.k > svc.settings.max_k:
             raise BadRequest(f"k is {question.options.k}; allowed: 1 to {svc.settings.max_k}")
         gallery = await svc.in_thread(svc.gallery, question.options.gallery, principal)
         with svc.admission.admit(question.weight):
             queries, indices, failures = await _queries(request, question, gallery, svc)
-            results = await _results(queries, question, gallery, svc, principal) if len(queries) else []
+            results = await _results(request, queries, question, gallery, svc, principal) if len(queries) else []
     return json_answer(
         {
             "gallery": gallery.name,
@@ -113,13 +114,14 @@ async def _queries(
 
 
 async def _results(
-    queries: Rows, question: _Question, gallery: Gallery, svc: Services, principal: Principal
+    request: Request, queries: Rows, question: _Question, gallery: Gallery, svc: Services, principal: Principal
 ) -> list[list[dict[str, Any]]]:
     options, itself = question.options, question.like
     grouped = options.group_by == "person"
     started = time.monotonic()
     with stage("search"):
-        lists = await svc.in_thread(
+        lists = await svc.in_time(
+            request,
             gallery.search,
             queries,
             k=options.k if itself is None else min(options.k * (_DEEPER if grouped else 1) + 1, MAX_K),

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -99,6 +100,28 @@ def test_the_deadline_header_is_kept(start: Start, crop: Crop) -> None:
     late = client.post("/embed", files=files, headers={"X-Request-Deadline-Ms": "60"})
     assert late.status_code == 504
     assert "deadline passed" in late.json()["detail"]
+
+
+def test_a_search_that_waits_past_its_deadline_is_never_begun(start: Start, galleries: MemoryGalleries) -> None:
+    client = start(searchers=1)
+    gallery, begun = galleries.open("default"), []
+    really = gallery.search
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        begun.append(1)
+        time.sleep(0.3)
+        return really(*args, **kwargs)
+
+    gallery.search = slow  # type: ignore[method-assign]
+    ask = {"embeddings": [[1.0] + [0.0] * (DIM - 1)]}
+    with ThreadPoolExecutor(2) as pool:
+        both = [
+            pool.submit(client.post, "/search", json=ask, headers={"X-Request-Deadline-Ms": "150"}) for _ in range(2)
+        ]
+        answers = sorted((answer.result() for answer in both), key=lambda answer: answer.status_code)
+    assert [answer.status_code for answer in answers] == [200, 504]
+    assert len(begun) == 1
+    assert client.post("/search", json=ask, headers={"X-Request-Deadline-Ms": "soon"}).status_code == 422
 
 
 def test_the_model_breaks_down(start: Start, crop: Crop) -> None:
