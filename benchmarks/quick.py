@@ -113,6 +113,7 @@ ALL = (
         "export",
         ("benchmarks.export", "--rounds", "5", "--json", "{json}", "--plot", "{plot}"),
         (*_network("ResNet-50", 0), *_network("EfficientNet-Lite0", 1)),
+        repeats=2,  # most of its time goes into exporting
     ),
     Quick(
         "end_to_end",

@@ -113,7 +113,7 @@ def _end(end: Result) -> str:
     http, offline = end["through_http"], end["offline"]
     return (
         f"{http['rank1']:.2f}, {http['mAP']:.2f}; {offline['rank1']:.2f}, {offline['mAP']:.2f} "
-        f"({end['model']}, not trained for this)"
+        f"({end['model']})"
     )
 
 
