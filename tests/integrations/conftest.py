@@ -45,6 +45,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     with Client(service.url) as client:
         yield client
     service.stop()
+    service.http.close()
 
 
 _FIGURES: list[str] = []

@@ -31,7 +31,7 @@ def cards(page: Page, inside: str = "#cards") -> list[str]:
 
 def searched(page: Page, *files: Path) -> list[str]:
     page.set_input_files("#file", list(files))
-    expect(page.locator("#status")).to_contain_text(" in ")
+    expect(page.locator("#status")).to_contain_text(re.compile(r" in \d+ ms"))
     return cards(page)
 
 

@@ -116,19 +116,13 @@ function drawResults(matches) {
   );
   if (threshold && matches.length) {
     const above = matches.filter((match) => match.score >= threshold.score).length;
-    if (above <= FEW) for (const item of list.slice(0, above)) flat(item);
+    if (above <= FEW) for (const item of list.slice(0, above)) item.classList.add("wide");
     list.splice(above, 0, line(threshold, above, matches.length));
   }
   $("cards").replaceChildren(...list);
   $("verdict").hidden = !judged?.text && !judged?.title;
   $("verdict").className = `verdict ${judged?.kind}`;
   $("verdict-text").replaceChildren(make("strong", {}, judged?.title ?? ""), ` ${judged?.text ?? ""}`);
-}
-
-/** Picture on the left, words on the right: there is room for the attributes. */
-function flat(item) {
-  item.classList.add("wide");
-  item.querySelector("details")?.setAttribute("open", "");
 }
 
 function line(threshold, above, all) {

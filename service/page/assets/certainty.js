@@ -54,6 +54,6 @@ export function rate(value) {
 
 /** Never "100 %": no pair of pictures is proof. */
 export function percent(probability) {
-  if (probability > 0.99) return "over 99 %";
-  return probability < 0.01 ? "under 1 %" : `${Math.round(probability * 100)} %`;
+  if (probability > 0.99) return "> 99 %";
+  return probability < 0.01 ? "< 1 %" : `${Math.round(probability * 100)} %`;
 }
