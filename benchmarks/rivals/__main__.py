@@ -42,12 +42,17 @@ def main(arguments: list[str] | None = None) -> int:
     body["command"] = f"python -m benchmarks.rivals {options.task} --entries {options.entries} --dim {options.dim}"
     if options.task == "measure":
         write_truth(options.directory / "truth.npz", options.dim, options.entries)
+    failed = []
     for name in track(names, options.task):
         figures = body["contenders"].setdefault(name, {})
-        figures |= killed(name, options) if options.task == "kill" else done(name, options)
+        try:
+            figures |= killed(name, options) if options.task == "kill" else done(name, options)
+        except subprocess.CalledProcessError as error:  # the others go on; what it said stands above
+            failed.append(f"{name} ended with status {error.returncode}")
         options.json.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         print(json.dumps({name: figures}), flush=True)
-    return 0
+    print("\n".join(f"error: {why}" for why in failed), file=sys.stderr, end="\n" * bool(failed))
+    return int(bool(failed))
 
 
 def write_truth(file: Path, dim: int, entries: int) -> None:
@@ -100,9 +105,7 @@ def _worker(name: str, task: str, options: argparse.Namespace, folder: Path | No
 
 
 def _last_line(command: Sequence[str]) -> str:
-    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, cwd=ROOT, env=_environment())
-    if ran.returncode:
-        raise SystemExit(f"error: {' '.join(command[3:5])} ended with status {ran.returncode}")
+    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT, env=_environment())
     return ran.stdout.strip().splitlines()[-1]
 
 

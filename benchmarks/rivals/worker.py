@@ -69,6 +69,8 @@ def measure(
     """Opens what was enrolled; every query alone, every filter; memory is anonymous, beyond the imports'."""
     imported, before = _anonymous(), time.perf_counter()
     contender = make(folder, dim)
+    if contender.count() != entries:
+        raise SystemExit(f"error: {folder} holds {contender.count():,} entries, not {entries:,}; run enrol first")
     probes, answers = queries(entries // CHUNK, dim, QUERIES), np.load(truth)
     contender.search(probes[0], filters(entries)["all"])
     opening = time.perf_counter() - before
