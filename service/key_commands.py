@@ -45,10 +45,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _day(moment: str | None) -> str:
+    return "never" if moment is None else moment[:10]
+
+
 def _table(keys: KeyFile) -> Table:
-    table = Table("id", "name", "scopes", "gallery", "created", "state")
+    table = Table("id", "name", "scopes", "gallery", "created", "expires", "state")
     now = datetime.now(UTC)
     for key in keys.records():
-        state = "in use" if key.valid(now) else f"revoked {key.revoked_at}" if key.revoked_at else "expired"
-        table.add_row(key.id, key.name, " ".join(key.scopes), key.gallery or "any", key.created_at, state)
+        state = "in use" if key.valid(now) else f"revoked {_day(key.revoked_at)}" if key.revoked_at else "expired"
+        table.add_row(
+            key.id,
+            key.name,
+            " ".join(key.scopes),
+            key.gallery or "any",
+            _day(key.created_at),
+            _day(key.expires_at),
+            state,
+        )
     return table

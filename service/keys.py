@@ -21,11 +21,14 @@ from typing import Literal, get_args
 
 from filelock import FileLock
 
+from service.schemas import GALLERY_PATTERN
+
 Scope = Literal["embed", "search", "enrol", "erase", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 _KEY = re.compile(r"reid_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}")
+_MAX_DAYS = 36_500
 _NOBODY = hashlib.sha256(b"nobody").hexdigest()
 
 
@@ -107,8 +110,12 @@ class KeyFile:
         """Adds a key and returns it; it cannot be shown again."""
         if not _NAME.fullmatch(name):
             raise KeyFileError(f"the name {name!r} is not allowed: 1 to 64 letters, digits, spaces and . _ @ -")
+        if gallery is not None and not re.fullmatch(GALLERY_PATTERN, gallery):
+            raise KeyFileError(f"no gallery can be named {gallery!r}; allowed: {GALLERY_PATTERN}")
+        if expires_days is not None and not 1 <= expires_days <= _MAX_DAYS:
+            raise KeyFileError(f"expires_days is {expires_days}; allowed: 1 to {_MAX_DAYS}")
         key_id, secret, now = secrets.token_hex(6), secrets.token_urlsafe(32), datetime.now(UTC)
-        expires = (now + timedelta(days=expires_days)).isoformat() if expires_days else None
+        expires = (now + timedelta(days=expires_days)).isoformat() if expires_days is not None else None
         with self._writing() as records:
             if any(r.name == name and r.valid(now) for r in records.values()):
                 raise KeyFileError(f"a key named {name!r} is in use already; the audit log needs names that tell apart")

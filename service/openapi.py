@@ -27,6 +27,15 @@ _WHY = {
 }
 
 
+_RETRY_AFTER = {"description": "Seconds until it is worth trying again.", "schema": {"type": "integer", "minimum": 1}}
+_DEADLINE = {
+    "name": "X-Request-Deadline-Ms",
+    "in": "header",
+    "required": False,
+    "description": "Milliseconds after which nobody waits for the answer; work is not begun after them (504).",
+    "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+}
+
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -34,6 +43,8 @@ def problems(*statuses: int, also: Responses | None = None) -> Responses:
     """The `responses` of a route that may refuse with these statuses; `also` says more about its successes."""
     schema = ProblemAnswer.model_json_schema(ref_template="#/components/schemas/{model}")
     refusals: Responses = {s: {"description": _WHY[s], "content": {PROBLEM_TYPE: {"schema": schema}}} for s in statuses}
+    for status in {429, 503} & set(statuses):
+        refusals[status]["headers"] = {"Retry-After": _RETRY_AFTER}
     return {**(also or {}), **refusals}
 
 
@@ -45,7 +56,7 @@ def crop_bodies(json_body: type[BaseModel], *, rows: bool = False) -> dict[str, 
     content |= {kind: {"schema": _BYTES} for kind in (*IMAGE_TYPES, framing.MEDIA_TYPE)}
     if rows:
         content[ROWS] = {"schema": _BYTES}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": True, "content": content}, "parameters": [_DEADLINE]}
 
 
 def json_body(model: type[BaseModel], *, required: bool) -> dict[str, Any]:
@@ -56,7 +67,7 @@ def json_body(model: type[BaseModel], *, required: bool) -> dict[str, Any]:
 def tensor_bodies(json_body: type[BaseModel]) -> dict[str, Any]:
     """The request body of /v2: JSON, or JSON and raw tensors."""
     content = {JSON: {"schema": _inline(json_body)}, ROWS: {"schema": _BYTES}}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": True, "content": content}, "parameters": [_DEADLINE]}
 
 
 def enrol_bodies(json_body: type[BaseModel], *, raw: bool = False) -> dict[str, Any]:
@@ -68,7 +79,7 @@ def enrol_bodies(json_body: type[BaseModel], *, raw: bool = False) -> dict[str, 
     content[framing.MEDIA_TYPE] = {"schema": _BYTES}
     if raw:
         content |= {kind: {"schema": _BYTES} for kind in IMAGE_TYPES}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": True, "content": content}, "parameters": [_DEADLINE]}
 
 
 def _inline(model: type[BaseModel]) -> dict[str, Any]:

@@ -171,6 +171,11 @@ def test_what_makes_no_sense(keys: KeyFile) -> None:
         keys.create("camera", ["embed"])
     with pytest.raises(KeyFileError, match="not allowed"):
         keys.create("line\nbreak", ["embed"])
+    for days in (0, -1, 10**9):
+        with pytest.raises(KeyFileError, match="allowed: 1 to 36500"):
+            keys.create("guest", ["embed"], expires_days=days)
+    with pytest.raises(KeyFileError, match="no gallery can be named 'Shöp'"):
+        keys.create("guest", ["embed"], gallery="Shöp")
     with pytest.raises(KeyFileError, match="no key named 'door'"):
         keys.revoke("door")
     keys.path.write_text("{}")

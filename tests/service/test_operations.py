@@ -102,6 +102,14 @@ def test_the_deadline_header_is_kept(start: Start, crop: Crop) -> None:
     assert "deadline passed" in late.json()["detail"]
 
 
+def test_the_deadline_and_the_time_to_come_back_are_in_the_openapi_document(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    post = document["paths"]["/search"]["post"]
+    assert "X-Request-Deadline-Ms" in {parameter["name"] for parameter in post["parameters"]}
+    assert "filter" in {parameter["name"] for parameter in post["parameters"]}, "the route's own are still there"
+    assert "Retry-After" in post["responses"]["429"]["headers"]
+
+
 def test_a_search_that_waits_past_its_deadline_is_never_begun(start: Start, galleries: MemoryGalleries) -> None:
     client = start(searchers=1)
     gallery, begun = galleries.open("default"), []
