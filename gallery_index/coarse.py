@@ -21,6 +21,7 @@ from gallery_index.vectors import Slots
 
 SHARD = 51_200  # slots, a multiple of GROWTH; one query uses several cores only over several shards
 Proposed = tuple[Slots, Scores]  # (Q, M) each
+_NO_SLOTS, _NO_SCORES = np.empty((1, 0), np.int64), np.empty((1, 0), np.float32)
 BLOCK = 32  # codes are interleaved in blocks of so many
 GROWTH = 1_024  # a shard grows by so many slots; what is not filled yet is scanned in vain
 
@@ -31,7 +32,7 @@ class Coarse:
     def __init__(self, dim: int, threads: int) -> None:
         self._dim = dim
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, "gallery-scan", lambda: faiss.omp_set_num_threads(1))
+        self._pool = ThreadPoolExecutor(max(threads - 1, 1), "gallery-scan", lambda: faiss.omp_set_num_threads(1))
         self.shards: list[Shard] = []
 
     def put(self, slots: Slots, rows: Embedding, centre: Callable[[], Embedding]) -> None:
@@ -48,8 +49,8 @@ class Coarse:
 
     def search(self, queries: Embedding, count: int) -> Proposed:
         """Slots (Q, M) and estimated cosines (Q, M), M <= count, the best of each query first; some may be free."""
-        if len(queries) == 1 and self._threads > 1 and len(self.shards) > 1:
-            found: list[Proposed] = list(self._pool.map(lambda shard: shard.search(queries, count), self.shards))
+        if len(queries) == 1:
+            found = self._shared_out(queries, count)
         else:  # faiss spreads the queries of a batch over the cores
             found = [shard.search(queries, count) for shard in self.shards]
         if len(found) == 1:
@@ -69,6 +70,22 @@ class Coarse:
     def close(self) -> None:
         """Ends the threads."""
         self._pool.shutdown()
+
+    def _shared_out(self, query: Embedding, count: int) -> list[Proposed]:
+        """Each shard's proposals; the shards are searched by the threads and the caller, whoever is free next."""
+        found: list[Proposed] = [(_NO_SLOTS, _NO_SCORES)] * len(self.shards)
+        waiting = iter(range(len(self.shards)))
+
+        def work() -> None:
+            for i in waiting:
+                found[i] = self.shards[i].search(query, count)
+
+        helpers = [self._pool.submit(work) for _ in range(min(self._threads, len(self.shards)) - 1)]
+        work()
+        for helper in helpers:
+            if not helper.cancel():  # one that has not begun is not needed any more
+                helper.result()
+        return found
 
     def _begin(self, shards: int, centre: Callable[[], Embedding]) -> None:
         while len(self.shards) < shards:

@@ -84,21 +84,21 @@ class Engine:
 
     def nearest(self, queries: Embedding, count: int, allowed: Slots | None) -> list[Hits]:
         """The exact best `count` of each query. queries (Q, D); allowed: None for all, else slots that are in use."""
-        rows = self._vectors.rows
+        rows, tuning = self._vectors.rows, self._tuning
+        one = len(queries) == 1
         mask, many = self._used, self.entries
         if allowed is not None:
             many = len(allowed)
-            if many <= max(self._tuning.scan_below, self._tuning.scan_share * self.entries):
+            scanned = tuning.scan_share if one else tuning.batch_scan_share
+            if many <= max(tuning.scan_below, scanned * self.entries):
                 return scan_slots(rows, queries, count, allowed)
             mask = np.zeros(len(self._used), bool)
             mask[allowed] = True
         answers: list[Hits | None] = [None] * len(queries)
         if self.coarse is not None:
-            tuning = self._tuning
-            limit = int((tuning.two_stage_share if len(queries) == 1 else tuning.batch_share) * many)
-            answers = two_stage(
-                self.coarse, rows, queries, min(count, many), mask, share=many / self.entries, limit=limit
-            )
+            limit = int((tuning.two_stage_share if one else tuning.batch_two_stage_share) * many)
+            share = many / self.entries
+            answers = two_stage(self.coarse, rows, queries, min(count, many), mask, share=share, limit=limit)
         unsure = [i for i, hits in enumerate(answers) if hits is None]
         if unsure:
             for i, hits in zip(unsure, self._scan(rows, queries[unsure], count, mask, allowed), strict=True):

@@ -11,19 +11,20 @@ class Tuning:
 
     coarse_from: entries; a smaller gallery is scanned. scan_below, scan_share: allowed entries, and share of the
     entries; fewer are scanned. gather_share: of the entries; where fewer are allowed, a scan copies them together
-    first. two_stage_share: of the allowed; when more candidates would be needed, a scan costs as much.
-    batch_gather_share, batch_share: the same for several queries at once, for which a scan is one matrix product.
+    first. two_stage_share: of the allowed; when more candidates would be needed, a scan costs as much. batch_…: the
+    same for several queries at once, for which a scan is one matrix product.
     snapshot_after, snapshot_share: changes, and share of the entries, after which a snapshot is written.
     log_bytes: of SQLite's log, after which it is moved into the file.
     """
 
     coarse_from: int = 4_096
     scan_below: int = 1_024
-    scan_share: float = 1 / 64
-    gather_share: float = 0.25
+    scan_share: float = 1 / 20
+    gather_share: float = 1 / 4
     two_stage_share: float = 1 / 8
+    batch_scan_share: float = 1 / 2
     batch_gather_share: float = 0.6
-    batch_share: float = 1 / 32
+    batch_two_stage_share: float = 1 / 32
     snapshot_after: int = 20_000
     snapshot_share: float = 0.1
     log_bytes: int = 16 * 2**20

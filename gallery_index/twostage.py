@@ -72,7 +72,7 @@ def _decide(
     chosen = slots[keep]
     if len(chosen) < count:
         return _Decision(None, 0)
-    exact = rows[chosen] @ query
+    exact = np.take(rows, chosen, axis=0, mode="clip") @ query  # "raise" would copy once more
     spread = float(np.std(estimates[keep] - exact))
     hits = sorted_hits(chosen, exact, count)
     missing = float(estimates[-1] - (hits.scores[-1] - SURE * spread))

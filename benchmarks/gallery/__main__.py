@@ -141,10 +141,10 @@ def compare(
     for number in range(rounds):
         times["first"].append(ours(next(singles)))
         times["ours"] += [ours(next(singles)) for _ in range(TURN)]
-        times["exact"] += [theirs(next(singles)) for _ in range(1 + TURN)][1:]
+        times["exact"] += [theirs(next(singles)) for _ in range(5)][1:]
         if number < max(3, rounds // 4):
-            times["ours64"] += [ours(probes) for _ in range(3)][1:]
-            times["exact64"] += [theirs(probes) for _ in range(3)][1:]
+            times["ours64"] += [ours(probes) for _ in range(2)][1:]
+            times["exact64"] += [theirs(probes) for _ in range(2)][1:]
     ms = {name: statistics.median(values) * 1e3 for name, values in times.items()}
     return {
         "recall_at_10": recall(gallery, probes, where),

@@ -32,7 +32,15 @@ from reid_contract import EmbeddingSpec
 DIM = 32
 SPEC = EmbeddingSpec("crash-0123456789ab", DIM)
 # Snapshots, checkpoints and the coarse stage come every few writes instead of every few thousand.
-EAGER = Tuning(coarse_from=16, scan_below=2, scan_share=0.0, snapshot_after=12, snapshot_share=0.0, log_bytes=20_000)
+EAGER = Tuning(
+    coarse_from=16,
+    scan_below=2,
+    scan_share=0.0,
+    batch_scan_share=0.0,
+    snapshot_after=12,
+    snapshot_share=0.0,
+    log_bytes=20_000,
+)
 LANES = ("a", "b")  # each writing thread has ids of its own, so what must be there is known without an order of threads
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OPENING_HEALS = "when the gallery is opened"  # an interrupted write may leave its embedding in an unused slot

@@ -25,7 +25,9 @@ from gallery_index.scan import scan_slots
 from gallery_index.tuning import Tuning
 
 SHARES = (1 / 512, 1 / 256, 1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
-TWO_STAGES = Tuning(scan_below=0, scan_share=0.0, two_stage_share=4.0, batch_share=4.0)  # never scans
+TWO_STAGES = Tuning(  # never scans
+    scan_below=0, scan_share=0.0, batch_scan_share=0.0, two_stage_share=4.0, batch_two_stage_share=4.0
+)
 
 
 def main() -> int:

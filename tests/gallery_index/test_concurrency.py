@@ -18,7 +18,15 @@ from gallery_index.verify import verify
 from reid_contract import EmbeddingSpec
 
 DIM, PARTS, ROUNDS = 32, 6, 30
-EAGER = Tuning(coarse_from=10, scan_below=2, scan_share=0.0, snapshot_after=20, snapshot_share=0.0, log_bytes=20_000)
+EAGER = Tuning(
+    coarse_from=10,
+    scan_below=2,
+    scan_share=0.0,
+    batch_scan_share=0.0,
+    snapshot_after=20,
+    snapshot_share=0.0,
+    log_bytes=20_000,
+)
 
 
 def body(person: int, part: int, version: int) -> Entry:

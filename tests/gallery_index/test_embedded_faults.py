@@ -27,7 +27,9 @@ from reid_contract import EmbeddingSpec
 
 DIM = 32
 SPEC = EmbeddingSpec("tiny-0123456789ab", DIM)
-EAGER = Tuning(coarse_from=50, scan_below=2, scan_share=0.0, two_stage_share=4.0, batch_share=4.0)
+EAGER = Tuning(
+    coarse_from=50, scan_below=2, scan_share=0.0, batch_scan_share=0.0, two_stage_share=4.0, batch_two_stage_share=4.0
+)
 
 
 def make(number: int) -> Entry:

@@ -29,7 +29,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     vectors = VectorFile(tmp_path_factory.mktemp("engine") / "vectors.f32", DIM)
     rows = clusters(ENTRIES, 1)
     vectors.write(range(ENTRIES), rows, durable=False)
-    made = Engine(vectors, np.arange(ENTRIES), 2, Tuning(scan_below=16, scan_share=0))
+    made = Engine(vectors, np.arange(ENTRIES), 2, Tuning(scan_below=16, scan_share=0, batch_scan_share=0))
     made.encode()
     again = np.arange(0, ENTRIES, 3)
     fresh = clusters(len(again), 2)

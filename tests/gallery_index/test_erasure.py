@@ -19,7 +19,15 @@ from reid_contract import EmbeddingSpec
 
 DIM = 64
 SPEC = EmbeddingSpec("tiny-0123456789ab", DIM)
-EAGER = Tuning(coarse_from=50, scan_below=2, scan_share=0.0, snapshot_after=400, snapshot_share=0.0, log_bytes=200_000)
+EAGER = Tuning(
+    coarse_from=50,
+    scan_below=2,
+    scan_share=0.0,
+    batch_scan_share=0.0,
+    snapshot_after=400,
+    snapshot_share=0.0,
+    log_bytes=200_000,
+)
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 

@@ -1,0 +1,82 @@
+"""`python -m benchmarks.gallery.figures docs/gallery.md`: its figures become those of the results here."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+_BEGIN, _END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"
+_HEAD = (
+    "| allowed | recall@10 | one query, ms | the first one, ms | exact, ms | faster "
+    "| 64 queries, ms | exact, ms | faster |\n"
+    "|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+)
+
+
+def figures() -> str:
+    """A section for each size that was measured, and the times that the choice between the two searches rests on."""
+    results = [json.loads(file.read_text(encoding="utf-8")) for file in HERE.glob("gallery-*.json")]
+    parts = [_gallery(result) for result in sorted(results, key=lambda r: (r["entries"], -r["dim"]))]
+    switch = HERE / "switch-2048-100000.json"
+    if switch.exists():
+        parts.append(_switch(json.loads(switch.read_text(encoding="utf-8"))))
+    return "\n".join(parts)
+
+
+def updated(document: str) -> str:
+    """The document with what is between its marks replaced."""
+    return re.sub(f"{_BEGIN}.*{_END}", lambda _: _BEGIN + figures() + _END, document, flags=re.DOTALL)
+
+
+def _gallery(result: dict[str, Any]) -> str:
+    entries, dim = result["entries"], result["dim"]
+    enrolled = result["enrolled_per_second"]
+    rows = [_row("all", result["unfiltered"])]
+    rows += [_row(name.removeprefix("filter "), row) for name, row in result.items() if name.startswith("filter ")]
+    lines = [
+        f"**{entries:,} entries of {dim} dimensions** (`python -m benchmarks.gallery --dim {dim} --entries {entries}`; "
+        f"{_machine(result)}). Exact is {result['baseline']}, unfiltered in every row.\n",
+        _HEAD,
+        *rows,
+        "",
+        f"Opened from its snapshot in {result['open_seconds']:.2f} s; {result['resident_mib_beyond_page_cache']} MiB "
+        "resident beyond the page cache"
+        + (f"; enrolled durably in batches of 256 at {enrolled:,} entries a second.\n" if enrolled else ".\n"),
+    ]
+    return "\n".join(lines)
+
+
+def _row(name: str, row: dict[str, float]) -> str:
+    return (
+        f"| {name} | {row['recall_at_10']:.3f} | {row['one_query_ms']} | {row['first_query_after_other_work_ms']} "
+        f"| {row['one_query_exact_ms']} | {row['one_query_faster']} | {row['batch_of_64_ms']} "
+        f"| {row['batch_of_64_exact_ms']} | {row['batch_of_64_faster']} |"
+    )
+
+
+def _switch(result: dict[str, Any]) -> str:
+    lines = [
+        f"**Scan of the allowed against the two stages**, ms, of {result['entries']:,} entries of {result['dim']} "
+        f"dimensions (`python -m benchmarks.gallery.switch`; {_machine(result)}):\n",
+        "| allowed | one query: scan | two stages | 64 queries: scan | two stages |",
+        "|--:|--:|--:|--:|--:|",
+    ]
+    lines += [
+        f"| {row['allowed']:,} | {row['scan_1']} | {row['two_stage_1']} | {row['scan_64']} | {row['two_stage_64']} |"
+        for row in result["milliseconds"]
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _machine(result: dict[str, Any]) -> str:
+    machine = result["machine"]
+    return f"{machine['cpu']}, {machine['cores']} cores, faiss {machine['packages']['faiss-cpu']}"
+
+
+if __name__ == "__main__":
+    file = Path(sys.argv[1])
+    file.write_text(updated(file.read_text(encoding="utf-8")), encoding="utf-8")
