@@ -20,6 +20,6 @@ def keep_freed_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    # The backward pass runs in a thread of its own, whose arena could not hold large tensors: one arena for all.
+    # Batches are made in a thread of its own, whose arena could not hold large tensors: one arena for all.
     options = ((_M_ARENA_MAX, 1), (_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, -1))
     return all(mallopt(option, value) == 1 for option, value in options)

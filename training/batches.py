@@ -97,6 +97,7 @@ def standardise(pixels: Tensor, config: TrainConfig) -> Tensor:
 def _prefetched(prepared: Iterator[Batch]) -> Iterator[Batch]:
     """The same batches, made on a thread; what goes wrong there is raised here."""
     with ThreadPoolExecutor(1, "batches") as thread:
+        _keep_to_one_core(thread)
         coming = deque(thread.submit(next, prepared, None) for _ in range(_AHEAD))
         while True:
             asked = time.perf_counter()
@@ -105,3 +106,10 @@ def _prefetched(prepared: Iterator[Batch]) -> Iterator[Batch]:
                 return
             coming.append(thread.submit(next, prepared, None))
             yield batch._replace(waited=time.perf_counter() - asked)
+
+
+def _keep_to_one_core(thread: ThreadPoolExecutor) -> None:
+    """Else it would bring as many threads of torch as there are cores, which spin beside those of the training step."""
+    threads = torch.get_num_threads()
+    thread.submit(torch.set_num_threads, 1).result()
+    torch.set_num_threads(threads)  # of this thread, and of those to come

@@ -6,9 +6,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 AttentionKind = Literal["cosine", "dot"]
+_TINY = 1e-12  # a cosine with nothing is 0
 
 
 def foreground_query(part_features: Tensor) -> Tensor:
@@ -22,10 +22,10 @@ def foreground_attention(feature_map: Tensor, query: Tensor, *, kind: AttentionK
     feature_map: F (N, c, h, w). query: f_L (N, c). kind: "cosine", as the paper's text says, divided by `temperature`;
     "dot" is the equation as printed, without temperature. Returns (N, h, w).
     """
-    if kind == "cosine":
-        query = F.normalize(query, dim=1) / temperature
-        feature_map = F.normalize(feature_map, dim=1)
     scores = torch.matmul(query[:, None], feature_map.flatten(2))  # (N, 1, c) · (N, c, hw) = (N, 1, hw)
+    if kind == "cosine":  # F itself is not normalised: that would be a second F in memory, and a third on the way back
+        lengths = torch.linalg.vector_norm(feature_map, dim=1).flatten(1)[:, None] * query.norm(dim=1)[:, None, None]
+        scores = scores / (lengths.clamp_min(_TINY) * temperature)
     return scores.float().softmax(dim=2).view(-1, *feature_map.shape[2:])
 
 

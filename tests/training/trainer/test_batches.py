@@ -94,3 +94,23 @@ def test_resize_keeps_flat_areas_and_dtype() -> None:
     images = torch.full((1, 3, 64, 32), 77, dtype=torch.uint8)
     assert resize(images, (64, 32)) is images
     assert torch.equal(resize(images, (32, 16)), torch.full((1, 3, 32, 16), 77, dtype=torch.uint8))
+
+
+def test_batches_are_made_on_one_core_and_the_step_keeps_its_own(
+    batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_on: list[int] = []
+
+    def watched(pixels: Tensor, config: TrainConfig) -> Tensor:
+        made_on.append(torch.get_num_threads())
+        return standardise(pixels, config)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        monkeypatch.setattr("training.batches.standardise", watched)
+        list(batches.epoch(0))
+        assert set(made_on) == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
