@@ -47,7 +47,7 @@ def _no_container() -> str | None:
     if not shutil.which(engine):
         return f"there is no {engine}"
     found = subprocess.run([engine, "image", "inspect", IMAGE], capture_output=True, check=False)
-    return f"there is no image {IMAGE} (make image)" if found.returncode else None
+    return f"{engine} does not run or has no image {IMAGE} (make image)" if found.returncode else None
 
 
 def _pose(name: str, position: int) -> Figure:

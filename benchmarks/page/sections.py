@@ -24,9 +24,9 @@ def serving() -> str:
 
 def rivals() -> str:
     result = load("rivals/result.json")
-    if not result:
+    contenders = {n: f for n, f in result.get("contenders", {}).items() if "searches" in f}
+    if not contenders:
         return "Not measured yet: `python -m benchmarks.rivals`."
-    contenders = {n: f for n, f in result["contenders"].items() if "searches" in f}
     kinds = list(next(iter(contenders.values()))["searches"])
     head = ["", *(f"{kind}: recall@10, ms, p90" for kind in kinds), "memory, MiB", "disk, MiB", "first answer, s"]
     rows = [
@@ -111,10 +111,7 @@ def _online(training: Result) -> str:
 
 def _end(end: Result) -> str:
     http, offline = end["through_http"], end["offline"]
-    return (
-        f"{http['rank1']:.2f}, {http['mAP']:.2f}; {offline['rank1']:.2f}, {offline['mAP']:.2f} "
-        f"({end['model']})"
-    )
+    return f"{http['rank1']:.2f}, {http['mAP']:.2f}; {offline['rank1']:.2f}, {offline['mAP']:.2f} ({end['model']})"
 
 
 def _container(container: Result) -> str:

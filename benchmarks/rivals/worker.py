@@ -98,8 +98,9 @@ def write(contender: Contender, dim: int) -> dict[str, object]:
     """Enrols small batches until killed, and says after each how many entries were acknowledged."""
     begin = contender.count()
     while True:
-        contender.add(begin, _rows(begin, dim, WRITE_BATCH))
-        begin += WRITE_BATCH
+        rows = _rows(begin, dim, WRITE_BATCH)
+        contender.add(begin, rows)
+        begin += len(rows)
         print(begin, flush=True)
 
 
