@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     names = options.names or list(CONTENDERS)
     body = json.loads(options.json.read_text()) if options.json.exists() else {"contenders": {}}
     body |= {"machine": machine(), "dim": options.dim, "entries": options.entries, "queries": QUERIES}
-    body["command"] = f"python -m benchmarks.rivals {options.task} --entries {options.entries} --dim {options.dim}"
+    body["command"] = f"python -m benchmarks.rivals enrol|measure|kill --entries {options.entries} --dim {options.dim}"
     if options.task == "measure":
         write_truth(options.directory / "truth.npz", options.dim, options.entries)
     failed = []
