@@ -109,7 +109,12 @@ def _prefetched(prepared: Iterator[Batch]) -> Iterator[Batch]:
 
 
 def _keep_to_one_core(thread: ThreadPoolExecutor) -> None:
-    """Else it would bring as many threads of torch as there are cores, which spin beside those of the training step."""
+    """Else it would start as many threads of torch as there are cores, which spin beside those of the training step."""
     threads = torch.get_num_threads()
-    thread.submit(torch.set_num_threads, 1).result()
+    thread.submit(_use_one_core).result()
     torch.set_num_threads(threads)  # of this thread, and of those to come
+
+
+def _use_one_core() -> None:
+    torch.get_num_threads()  # a thread's first use takes over the number of the process; it must not come later
+    torch.set_num_threads(1)
