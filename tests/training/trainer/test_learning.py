@@ -18,8 +18,8 @@ SMALL = (
 
 @pytest.mark.slow
 def test_training_on_drawn_people_finds_other_drawn_people(tmp_path: Path) -> None:
-    """Half-hidden queries. With three seeds mAP rose from 4.1 to 10.0 or more, Rank-10 from 24 to 44 or more, Rank-1 from
-    2.5 to between 7.5 and 15: of 80 queries, too few to ask much of Rank-1."""
+    """Half-hidden queries. With three seeds mAP rose from 4.1 to 10.0 or more, Rank-10 from 24 to 44 or more, Rank-1
+    from 2.5 to between 7.5 and 15: of 80 queries, too few to ask much of Rank-1."""
     data, output = tmp_path / "people", tmp_path / "run"
     draw_dataset(data, people=80, sightings_per_person=8, queries_per_person=2, height=64, width=32)
     common = ["fit", "--preset", "compact", "--dataset", "synthetic", "--data", str(data), "--output", str(output)]
