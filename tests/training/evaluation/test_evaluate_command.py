@@ -7,45 +7,17 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
 from training.__main__ import main
-from training.checkpoint import Checkpoint, save_checkpoint
-from training.config import ModelConfig, TrainConfig
-from training.data.synthetic import draw_dataset
-from training.model.pgflkd import PGFLKD
-from training.presets import as_model
 
 MODELS = Path(__file__).parents[3] / "models"
 ONNX = MODELS / "lite0-imagenet.onnx"
 ARGUMENTS = ["--threads", "1", "--batch-size", "8", "--device", "cpu"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    out = tmp_path_factory.mktemp("drawn")
-    draw_dataset(out, people=6, cameras=3, sightings_per_person=4, height=64, width=32)
-    return out
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory):
-    """An untrained PGFL-KD and an untrained Baseline."""
-    folder = tmp_path_factory.mktemp("checkpoints")
-    config = TrainConfig(model=ModelConfig("tf_efficientnet_lite0", weights="none"), height=64, width=32)
-    for name, chosen in (("whole", config), ("baseline", as_model(config, "ablation-1"))):
-        torch.manual_seed(0)
-        weights = PGFLKD(chosen.model, classes=4).state_dict()
-        save_checkpoint(folder / f"{name}.pt", Checkpoint(chosen, classes=4, epoch=0, step=0, weights=weights))
-    return folder
+def checkpoints(untrained):
+    return untrained("tf_efficientnet_lite0")
 
 
 def evaluate(model, data, *more, dataset="synthetic"):

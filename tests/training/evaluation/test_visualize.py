@@ -10,46 +10,20 @@ import torch
 from PIL import Image
 
 from training.__main__ import main
-from training.checkpoint import Checkpoint, save_checkpoint
-from training.config import ModelConfig, TrainConfig
 from training.data.records import Record
-from training.data.synthetic import draw_dataset
 from training.evaluation.evaluation import Embedded, evaluate
 from training.evaluation.part_answers import K, group_responses, part_answers
 from training.evaluation.pictures.ranking import draw_ranking, pick
 from training.evaluation.pictures.responses import overlay, responses
 from training.evaluation.pictures.sheet import GREEN, RED, Cell, sheet
-from training.model.pgflkd import PGFLKD
 from training.pose.groups import KEYPOINTS
-from training.presets import as_model
 
 ONNX = Path(__file__).parents[3] / "models" / "lite0-imagenet.onnx"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    out = tmp_path_factory.mktemp("drawn")
-    draw_dataset(out, people=6, cameras=3, sightings_per_person=4, height=64, width=32)
-    return out
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    config = TrainConfig(model=ModelConfig("test_resnet", weights="none"), height=64, width=32)
-    for name, chosen in (("whole", config), ("baseline", as_model(config, "ablation-1"))):
-        torch.manual_seed(0)
-        weights = PGFLKD(chosen.model, classes=4).state_dict()
-        save_checkpoint(folder / f"{name}.pt", Checkpoint(chosen, classes=4, epoch=0, step=0, weights=weights))
-    return folder
+def models(untrained):
+    return untrained("test_resnet")
 
 
 def visualize(kind, model, data, output, *more):
