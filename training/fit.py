@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from training.allocator import keep_freed_memory
 from training.batches import Batches
 from training.config import TrainConfig
 from training.data.datasets import load_dataset
@@ -42,7 +43,12 @@ class Run:
 
 
 def fit(run: Run, processes: Processes) -> bool:
-    """Trains. Returns whether the run came to its end; False where it was stopped, with everything saved."""
+    """Trains. Returns whether the run came to its end; False where it was stopped, with everything saved.
+
+    On a CPU the process keeps its memory from then on (training/allocator.py).
+    """
+    if processes.device.type == "cpu":
+        keep_freed_memory()
     folder = RunFolder(run.output, resume=run.config is None)
     checkpoint = folder.last_checkpoint() if run.config is None else None
     config = checkpoint.config if checkpoint else run.config

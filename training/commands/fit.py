@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from training.allocator import keep_freed_memory
 from training.config import TrainConfig
 from training.data.datasets import DATASETS
 from training.distributed import processes
@@ -44,8 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Trains; returns 0, or 130 where it was stopped."""
     with processes(arguments.device) as peers:
-        if peers.device.type == "cpu":
-            keep_freed_memory()
         finished = fit(
             Run(configuration(arguments), arguments.data, arguments.output, arguments.pose_cache, arguments.stop_after),
             peers,
