@@ -21,7 +21,6 @@ from gallery_index.vectors import Slots
 
 SHARD = 51_200  # slots, a multiple of GROWTH; one query uses several cores only over several shards
 Proposed = tuple[Slots, Scores]  # (Q, M) each
-_NO_SLOTS, _NO_SCORES = np.empty((1, 0), np.int64), np.empty((1, 0), np.float32)
 BLOCK = 32  # codes are interleaved in blocks of so many
 GROWTH = 1_024  # a shard grows by so many slots; what is not filled yet is scanned in vain
 
@@ -73,7 +72,7 @@ class Coarse:
 
     def _shared_out(self, query: Embedding, count: int) -> list[Proposed]:
         """Each shard's proposals; the shards are searched by the threads and the caller, whoever is free next."""
-        found: list[Proposed] = [(_NO_SLOTS, _NO_SCORES)] * len(self.shards)
+        found: dict[int, Proposed] = {}
         waiting = iter(range(len(self.shards)))
 
         def work() -> None:
@@ -85,7 +84,7 @@ class Coarse:
         for helper in helpers:
             if not helper.cancel():  # one that has not begun is not needed any more
                 helper.result()
-        return found
+        return [found[i] for i in range(len(self.shards))]
 
     def _begin(self, shards: int, centre: Callable[[], Embedding]) -> None:
         while len(self.shards) < shards:
