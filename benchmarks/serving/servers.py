@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,13 +56,20 @@ def our_service(python: str, model: Path, threads: int, *options: str) -> Iterat
             yield server
 
 
-@contextmanager
-def litserve(python: str, model: Path, threads: int) -> Iterator[Server]:
+def litserve(python: str, model: Path, threads: int) -> AbstractContextManager[Server]:
     """LitServe in the environment of `python`."""
+    return _rival(python, "litserve_server.py", model, threads, "/health")
+
+
+def bentoml(python: str, model: Path, threads: int) -> AbstractContextManager[Server]:
+    """BentoML in the environment of `python`."""
+    return _rival(python, "bentoml_server.py", model, threads, "/readyz")
+
+
+def _rival(python: str, script: str, model: Path, threads: int, ready: str) -> AbstractContextManager[Server]:
     port = _free_port()
-    script = str(ROOT / "benchmarks" / "serving" / "litserve_server.py")
-    with _running([python, script, str(model), str(port), str(threads)], None, "/health", port) as server:
-        yield server
+    file = ROOT / "benchmarks" / "serving" / script
+    return _running([python, str(file), str(model), str(port), str(threads)], None, ready, port)
 
 
 @contextmanager

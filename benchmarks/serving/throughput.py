@@ -8,6 +8,8 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +19,7 @@ import psutil
 
 from benchmarks.serving.bare import Bare
 from benchmarks.serving.crops import drawn_crops, framed
-from benchmarks.serving.load import Target, closed
+from benchmarks.serving.load import Outcome, Target, closed
 from benchmarks.serving.servers import Server, litserve, our_service
 
 CLIENTS = 16
@@ -89,30 +91,43 @@ def idle_overhead(bare: Bare, server: Server, crops: list[bytes], pairs: int = 1
 
 
 def beside_litserve(model: Path, python: str, *, threads: int, rounds: int, seconds: float) -> dict[str, Any]:
-    """16 clients, one crop a request, JSON in and out for both; the same rounds in turn."""
+    """The service and LitServe."""
+    return beside("litserve", litserve(python, model, threads), model, threads=threads, rounds=rounds, seconds=seconds)
+
+
+def beside(
+    name: str,
+    rival: AbstractContextManager[Server],
+    model: Path,
+    *,
+    threads: int,
+    rounds: int,
+    seconds: float,
+    warm_up: float = 2,
+) -> dict[str, Any]:
+    """16 clients, one crop a request, JSON in and out for both; the same rounds in turn, after `warm_up` seconds."""
     bodies = [orjson.dumps({"images": [base64.b64encode(crop).decode()]}) for crop in drawn_crops(64)]
-    found: dict[str, list[Any]] = {"service": [], "litserve": []}
-    with (
-        our_service(sys.executable, model, threads, "--max-batch", str(BATCH)) as ours,
-        litserve(python, model, threads) as theirs,
-    ):
+    found: dict[str, list[Outcome]] = {"service": [], name: []}
+    with our_service(sys.executable, model, threads, "--max-batch", str(BATCH)) as ours, rival as theirs:
         targets = {
-            name: Target(server.url, "/embed", bodies, 1, {"Content-Type": "application/json"})
-            for name, server in (("service", ours), ("litserve", theirs))
+            server: Target(running.url, "/embed", bodies, 1, {"Content-Type": "application/json"})
+            for server, running in zip(found, (ours, theirs), strict=True)
         }
         for target in targets.values():
-            closed(target, clients=CLIENTS, seconds=2)
+            closed(target, clients=CLIENTS, seconds=warm_up)
         for _ in range(rounds):
-            for name, target in targets.items():
-                found[name].append(closed(target, clients=CLIENTS, seconds=seconds))
-    return {"model": model.name, "clients": CLIENTS, "threads": threads} | {
-        name: {
-            "crops_per_second": round(statistics.median(o.crops_per_second for o in outcomes), 2),
-            "p50_ms": round(statistics.median(o.milliseconds(50) for o in outcomes)),
-            "p99_ms": round(statistics.median(o.milliseconds(99) for o in outcomes)),
-            "not_answered": sum(n for o in outcomes for status, n in o.statuses.items() if status != 200),
-        }
-        for name, outcomes in found.items()
+            for server, target in targets.items():
+                found[server].append(closed(target, clients=CLIENTS, seconds=seconds))
+    about = {"model": model.name, "clients": CLIENTS, "threads": threads}
+    return about | {server: _summary(outcomes) for server, outcomes in found.items()}
+
+
+def _summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    return {
+        "crops_per_second": round(statistics.median(o.crops_per_second for o in outcomes), 2),
+        "p50_ms": round(statistics.median(o.milliseconds(50) for o in outcomes)),
+        "p99_ms": round(statistics.median(o.milliseconds(99) for o in outcomes)),
+        "not_answered": sum(n for o in outcomes for status, n in o.statuses.items() if status != 200),
     }
 
 
