@@ -137,8 +137,7 @@ class EmbeddedGallery:
         check_filter(where)
         request = Request(k, min_score, group_by_person, fuse, rerank)
         with self._storage.reading():
-            allowed = None if where == EVERYTHING else self._store.slots(where)
-            nearest = partial(self._storage.engine.nearest, allowed=allowed)
+            nearest = partial(self._storage.engine.nearest, allowed=self._storage.allowed(where))
             answers = find(request, queries, nearest, self._store.persons, self._storage.vectors.rows.__getitem__)
             sightings = self._store.by_slots([slot for hits in answers for slot in hits.slots.tolist()])
         self._audit.record(

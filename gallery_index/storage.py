@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 from threading import Lock
 
@@ -19,9 +20,11 @@ import numpy as np
 
 from gallery_index import snapshot
 from gallery_index.coarse import Coarse, Shard
+from gallery_index.columns import NOTHING_SEEN, Columns, Seen
 from gallery_index.database import Durability
 from gallery_index.engine import Engine
 from gallery_index.errors import StorageFailed, UnknownGallery
+from gallery_index.filters import microseconds
 from gallery_index.interface import EVERYTHING
 from gallery_index.locks import SharedLock
 from gallery_index.progress import Progress, no_progress
@@ -52,10 +55,11 @@ class Storage:
         self._background = ThreadPoolExecutor(1, "gallery-snapshot")
         self._pending: Future[None] | None = None
         self.store = Store(directory / FILE, durability)
+        self.columns = Columns()
         with self._failures():
             self.vectors = VectorFile(directory / VECTORS, self.store.embedding().dim)
             (directory / f"{snapshot.FILE}.tmp").unlink(missing_ok=True)
-            used = self.store.slots(EVERYTHING)
+            used = self._load_columns()
             self._next = int(used.max(initial=-1)) + 1
             self.vectors.require(self._next)
             self.engine = Engine(self.vectors, used, threads, tuning)
@@ -74,14 +78,26 @@ class Storage:
             self._check_open()
             yield
 
+    def allowed(self, where: Filter) -> Slots | None:
+        """The slots that a filter allows, ascending; None for all. Within `reading()`."""
+        if where == EVERYTHING:
+            return None
+        if where.persons is not None or where.attributes:
+            return self.store.slots(where)
+        mask = self.columns.allowed(where, self.engine.used)
+        if where.not_persons:
+            mask[self.store.slots(Filter(persons=where.not_persons))] = False
+        return np.flatnonzero(mask)
+
     def put(self, entries: Sequence[Entry], rows: Embedding) -> int:
         """Stores entries with their embeddings, replacing those of the same ids. Returns how many ids were new."""
         with self._write():
+            seen = self.columns.seen([e.camera_id for e in entries], [microseconds(e.captured_at) for e in entries])
             with self._placed(rows) as (slots, checksums), self.store.db.transaction():
                 replaced = self.store.slots_of([entry.id for entry in entries])
                 self.store.remove(replaced)
                 self.store.insert(entries, slots, checksums, self.store.next_seq())
-                self._commit(removed=replaced, added=slots, rows=rows)
+                self._commit(removed=replaced, added=slots, rows=rows, seen=seen)
             self._give_back(replaced)
             return len(entries) - len(replaced)
 
@@ -148,9 +164,10 @@ class Storage:
             self._changes = 0
             self._pending = self._background.submit(self._snapshot_or_warn)
 
-    def _commit(self, *, removed: list[int], added: list[int], rows: Embedding) -> None:
+    def _commit(self, *, removed: list[int], added: list[int], rows: Embedding, seen: Seen) -> None:
         with self._lock.exclusive():
             self.store.db.commit()
+            self.columns.put(added, seen)
             self.engine.apply(removed=removed, added=added, rows=rows)
         self._changes += len(removed) + len(added)
 
@@ -159,7 +176,8 @@ class Storage:
             self.store.remove(slots)
             self.store.next_seq()
             self.store.set_erasing(erasing)
-            self._commit(removed=slots, added=[], rows=np.empty((0, self.vectors.dim), np.float32))
+            nothing = np.empty((0, self.vectors.dim), np.float32)
+            self._commit(removed=slots, added=[], rows=nothing, seen=NOTHING_SEEN)
         self._give_back(slots)
         return len(slots)
 
@@ -169,7 +187,7 @@ class Storage:
             seq = self.store.next_seq()
             for slot, target in zip(slots.tolist(), targets, strict=True):
                 self.store.move(slot, target, seq)
-            self._commit(removed=slots.tolist(), added=targets, rows=rows)
+            self._commit(removed=slots.tolist(), added=targets, rows=rows, seen=self.columns.at(slots))
         self._give_back(slots.tolist())
 
     def _rewrite(self) -> None:
@@ -204,6 +222,14 @@ class Storage:
         self.vectors.wipe(slots)
         for slot in slots:
             heapq.heappush(self._free, slot)
+
+    def _load_columns(self) -> Slots:
+        """Returns the slots in use."""
+        used = [np.empty(0, np.int64)]
+        for camera, slots, times in self.store.sightings_of_cameras():
+            self.columns.put(slots, self.columns.seen(repeat(camera, len(slots)), times))
+            used.append(slots)
+        return np.concatenate(used)
 
     def _restore(self) -> None:
         """The coarse stage from its snapshot, or from the embeddings."""

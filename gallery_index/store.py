@@ -122,9 +122,15 @@ class Store:
         return int(self.db.read_one("SELECT value FROM counter WHERE name = 'seq'"))
 
     def slots(self, where: Filter) -> Slots:
-        """Slots of the allowed entries, in no order."""
+        """Slots of the allowed entries, ascending."""
         condition, values = where_clause(where)
-        return _numbers(self.db.read_one(f"SELECT group_concat(slot) FROM entry WHERE {condition}", *values))
+        return np.sort(_numbers(self.db.read_one(f"SELECT group_concat(slot) FROM entry WHERE {condition}", *values)))
+
+    def sightings_of_cameras(self) -> list[tuple[str, Slots, Slots]]:
+        """(camera, slots, microseconds since 1970) of every entry, a camera after the other."""
+        columns = "camera_id, group_concat(slot), group_concat(captured_at)"
+        rows = self.db.read(f"SELECT {columns} FROM entry GROUP BY camera_id")
+        return [(camera, _numbers(slots), _numbers(times)) for camera, slots, times in rows]
 
     def changed_since(self, seq: int) -> Slots:
         """Slots of the entries that were written after `seq`."""

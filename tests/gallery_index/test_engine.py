@@ -128,9 +128,10 @@ def test_a_wiped_code_is_gone(engine: Engine) -> None:
     coarse.close()
 
 
-def test_scans_agree(engine: Engine) -> None:
+@pytest.mark.parametrize("count", [1, 3, 4, 20])  # few are scanned in place, many together
+def test_scans_agree(engine: Engine, count: int) -> None:
     used = np.flatnonzero(engine.used)
-    probes = queries(engine, 3, seed=9)
+    probes = queries(engine, count, seed=9)
     rows = engine._vectors.rows
     by_slots = scan_slots(rows, probes, 50, np.random.default_rng(1).permutation(used))
     by_mask = scan_mask(rows, probes, 50, engine.used[: len(rows)])
