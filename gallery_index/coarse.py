@@ -56,10 +56,7 @@ class Coarse:
             return found[0]
         slots = np.concatenate([slots + i * SHARD for i, (slots, _) in enumerate(found)], axis=1)
         scores = np.concatenate([scores for _, scores in found], axis=1)
-        if scores.shape[1] > count:
-            chosen = np.argpartition(scores, -count, axis=1)[:, -count:]
-            slots, scores = np.take_along_axis(slots, chosen, 1), np.take_along_axis(scores, chosen, 1)
-        order = np.argsort(-scores, axis=1)
+        order = np.argsort(-scores, axis=1)[:, :count]
         return np.asarray(np.take_along_axis(slots, order, 1)), np.asarray(np.take_along_axis(scores, order, 1))
 
     def slots(self) -> int:

@@ -13,7 +13,7 @@ from gallery_index.database import Database, Durability
 from gallery_index.errors import StorageFailed
 from gallery_index.filters import canonical, microseconds, moment, where_clause
 from gallery_index.schema import FORMAT, SCHEMA
-from gallery_index.types import Entry, Filter, GalleryInfo, Sighting
+from gallery_index.types import NO_ATTRIBUTES, Entry, Filter, GalleryInfo, Sighting
 from gallery_index.vectors import Slots
 from reid_contract import EmbeddingSpec
 
@@ -223,4 +223,5 @@ def _attributes(entry: Entry) -> str:
 
 def _sighting(row: tuple[Any, ...]) -> Sighting:
     _, entry_id, camera_id, captured_at, person_id, attributes, has_thumbnail = row
-    return Sighting(entry_id, camera_id, moment(captured_at), person_id, json.loads(attributes), bool(has_thumbnail))
+    told = NO_ATTRIBUTES if attributes == "{}" else json.loads(attributes)
+    return Sighting(entry_id, camera_id, moment(captured_at), person_id, told, bool(has_thumbnail))

@@ -10,8 +10,8 @@ class Tuning:
     """None of these changes an answer. The defaults were measured (benchmarks/gallery), on 2048 dimensions.
 
     coarse_from: entries; a smaller gallery is scanned. scan_below, scan_share: allowed entries, and share of the
-    entries; fewer are scanned. gather_share: of the entries; where fewer are allowed, a scan copies them together
-    first. two_stage_share: of the allowed; when more candidates would be needed, a scan costs as much. batch_…: the
+    entries; fewer are scanned. gather_share: of the entries; where fewer are allowed, a scan reads them alone, not
+    all rows as they lie. two_stage_share: of the allowed; when more candidates would be needed, a scan costs as much. batch_…: the
     same for several queries at once, for which a scan is one matrix product.
     snapshot_after, snapshot_share: changes, and share of the entries, after which a snapshot is written.
     log_bytes: of SQLite's log, after which it is moved into the file.
@@ -19,8 +19,8 @@ class Tuning:
 
     coarse_from: int = 4_096
     scan_below: int = 1_024
-    scan_share: float = 1 / 20
-    gather_share: float = 1 / 4
+    scan_share: float = 1 / 8
+    gather_share: float = 3 / 4
     two_stage_share: float = 1 / 8
     batch_scan_share: float = 1 / 2
     batch_gather_share: float = 0.6

@@ -56,7 +56,7 @@ def measure(directory: Path, dim: int, count: int, rounds: int) -> list[dict[str
     rng = np.random.default_rng(0)
     table = []
     for share in SHARES:
-        allowed = rng.choice(count, int(share * count), replace=False)
+        allowed = np.sort(rng.choice(count, int(share * count), replace=False))
         row: dict[str, float] = {"allowed": len(allowed)}
         for batch in (1, 64):
             # Queries whose own identity is allowed: the others have no near neighbour, and a scan is right for them.
