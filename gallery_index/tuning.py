@@ -11,8 +11,8 @@ class Tuning:
 
     coarse_from: entries; a smaller gallery is scanned. scan_below, scan_share: allowed entries, and share of the
     entries; fewer are scanned. gather_share: of the entries; where fewer are allowed, a scan reads them alone, not
-    all rows as they lie. two_stage_share: of the allowed; when more candidates would be needed, a scan costs as much. batch_…: the
-    same for several queries at once, for which a scan is one matrix product.
+    all rows as they lie. two_stage_share: of the allowed; when more candidates would be needed, a scan costs as much.
+    batch_…: the same for several queries at once, for which a scan is one matrix product.
     snapshot_after, snapshot_share: changes, and share of the entries, after which a snapshot is written.
     log_bytes: of SQLite's log, after which it is moved into the file.
     """

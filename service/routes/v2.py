@@ -19,7 +19,7 @@ from service.services import while_connected
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 
 
-def known_model(
+async def known_model(
     name: Annotated[str, Path(description=f"Always {NAME!r}.")],
     request: Request,
 ) -> None:
