@@ -13,6 +13,8 @@ from service.errors import PROBLEM_TYPE
 
 _BYTES = {"type": "string", "format": "binary"}
 
+ROWS_TOO = {"description": "JSON, or raw rows for those who accept them.", "content": {ROWS: {"schema": _BYTES}}}
+
 _WHY = {
     401: "No API key, or one that is not known.",
     403: "The key does not allow this.",

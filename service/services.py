@@ -81,14 +81,18 @@ class Services:
 
     async def in_time(self, request: Request, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """As `in_thread`, while the caller waits: what has no thread by the deadline, or nobody to answer, is left."""
+        return await while_connected(request, self.in_thread(self.timely(request, work), *args, **kwargs))
+
+    def timely(self, request: Request, work: Callable[_P, _T]) -> Callable[_P, _T]:
+        """`work`, which raises DeadlineExceeded instead of beginning after the request's deadline."""
         deadline = self.deadline(request)
 
-        def timely() -> _T:
+        def begun(*args: _P.args, **kwargs: _P.kwargs) -> _T:
             if time.monotonic() > deadline:
                 raise DeadlineExceeded("the deadline passed while the request waited for a thread")
             return work(*args, **kwargs)
 
-        return await while_connected(request, self.in_thread(timely))
+        return begun
 
     async def embed(
         self, request: Request, crops: Sequence[Crop], *, skip_bad: bool = False, thumbnails: bool = False

@@ -11,7 +11,7 @@ from service.answer_schemas import EmbedAnswer
 from service.answers import errors_of, json_answer, rows_answer, wants_rows
 from service.bodies import JSON, base64_crops, crops_of, json_of, media_type
 from service.dependencies import MayEmbed, Svc
-from service.openapi import crop_bodies, problems
+from service.openapi import ROWS_TOO, crop_bodies, problems
 from service.pipeline import Embedded
 from service.schemas import EmbedBody, OnError
 
@@ -21,7 +21,7 @@ router = APIRouter(tags=["embed"])
 @router.post(
     "/embed",
     response_model=EmbedAnswer,
-    responses=problems(401, 403, 413, 415, 422, 429, 503, 504),
+    responses=problems(401, 403, 413, 415, 422, 429, 503, 504, also={200: ROWS_TOO}),
     openapi_extra=crop_bodies(EmbedBody),
 )
 async def embed(

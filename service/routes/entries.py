@@ -40,7 +40,7 @@ async def enrol(
     on_error: Annotated[OnError, Query(description="'fail' the request, or 'skip' the bad crop's entry.")] = "fail",
 ) -> Response:
     """Stores entries; an id that is there already is replaced. The answer comes when they are durable."""
-    target = await svc.in_thread(svc.gallery, gallery, principal)
+    target = await svc.in_thread(svc.timely(request, svc.gallery), gallery, principal)
     with svc.receive(request) as reading:
         wish = enrolment.many(request, await reading.read(), on_error, svc)
         created, stored, embedded = await _store(request, wish, target, svc, principal)
@@ -60,7 +60,7 @@ async def enrol(
 )
 async def put(request: Request, gallery: GalleryName, entry_id: IdInPath, svc: Svc, principal: MayEnrol) -> Response:
     """Stores one entry, as JSON or as a raw image with its fields as query parameters."""
-    target = await svc.in_thread(svc.gallery, gallery, principal)
+    target = await svc.in_thread(svc.timely(request, svc.gallery), gallery, principal)
     with svc.receive(request) as reading:
         wish = enrolment.one(request, entry_id, await reading.read(), svc)
         created, stored, _ = await _store(request, wish, target, svc, principal)
@@ -138,7 +138,8 @@ async def _store(
             crops = list(wish.crops.values())
             embedded = await svc.embed(request, crops, skip_bad=wish.on_error == "skip", thumbnails=True)
         entries = enrolment.entries(wish, embedded)
-        created = await svc.in_thread(target.upsert, entries, by=principal.name) if entries else 0
+        upsert = svc.timely(request, target.upsert)
+        created = await svc.in_thread(upsert, entries, by=principal.name) if entries else 0
     return created, len(entries), embedded
 
 

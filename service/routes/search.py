@@ -58,10 +58,9 @@ async def search(request: Request, svc: Svc, principal: MaySearch, query: Annota
     """Searches a gallery. Options are query parameters, or with a JSON body fields of its object."""
     with svc.receive(request) as reading:
         question = _question(request, await reading.read(), query, svc)
-        svc.deadline(request)  # it runs from here, through embedding and searching
         if question.options.k > svc.settings.max_k:
             raise BadRequest(f"k is {question.options.k}; allowed: 1 to {svc.settings.max_k}")
-        gallery = await svc.in_thread(svc.gallery, question.options.gallery, principal)
+        gallery = await svc.in_thread(svc.timely(request, svc.gallery), question.options.gallery, principal)
         with svc.admission.admit(question.weight):
             queries, indices, failures = await _queries(request, question, gallery, svc)
             results = await _results(request, queries, question, gallery, svc, principal) if len(queries) else []

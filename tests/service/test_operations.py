@@ -132,6 +132,34 @@ def test_a_search_that_waits_past_its_deadline_is_never_begun(start: Start, gall
     assert client.post("/search", json=ask, headers={"X-Request-Deadline-Ms": "soon"}).status_code == 422
 
 
+def test_entries_that_wait_past_their_deadline_are_not_stored(start: Start, galleries: MemoryGalleries) -> None:
+    client = start(searchers=1)
+    gallery, waiting = galleries.open("default"), threading.Event()
+    really = gallery.count
+
+    def slow(*args: Any, **kwargs: Any) -> int:
+        waiting.set()
+        time.sleep(0.3)
+        return really(*args, **kwargs)
+
+    gallery.count = slow  # type: ignore[method-assign]
+    seen = {"id": "a", "camera_id": "c", "captured_at": "2026-11-22T12:00:00Z", "embedding": [1.0] + [0.0] * (DIM - 1)}
+    with ThreadPoolExecutor(1) as pool:
+        busy = pool.submit(client.get, "/metrics")  # counts, in the only thread there is
+        assert waiting.wait(WAIT_S)
+        late = client.post(
+            "/galleries/default/entries", json={"entries": [seen]}, headers={"X-Request-Deadline-Ms": "100"}
+        )
+        busy.result()
+    assert late.status_code == 504
+    assert client.get("/galleries/default/entries/a").status_code == 404
+
+
+def test_raw_rows_are_in_the_openapi_document(client: TestClient) -> None:
+    answers = client.get("/openapi.json").json()["paths"]["/embed"]["post"]["responses"]["200"]["content"]
+    assert set(answers) == {"application/json", "application/octet-stream"}
+
+
 def test_the_model_breaks_down(start: Start, crop: Crop) -> None:
     def explode(_: np.ndarray) -> None:
         raise RuntimeError("CUDA out of memory at /opt/secret")
