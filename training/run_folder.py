@@ -13,6 +13,8 @@ from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.config import TrainConfig
 from training.curves import draw_curves
 
+CHECKPOINT_FILE = "last.pt"
+
 
 class RunFolder:
     """A folder for one run; written to by the first process only.
@@ -22,10 +24,10 @@ class RunFolder:
 
     def __init__(self, path: Path, *, resume: bool) -> None:
         self.path = path
-        self.checkpoint_file = path / "last.pt"
+        self.checkpoint_file = path / CHECKPOINT_FILE
         self._log_file = path / "log.jsonl"
         if resume and not self.checkpoint_file.is_file():
-            raise FileNotFoundError(f"{path} has no last.pt to resume from")
+            raise FileNotFoundError(f"{path} has no {CHECKPOINT_FILE} to resume from")
         if not resume and (path / "config.json").exists():
             raise FileExistsError(f"{path} holds a run; --resume goes on with it, or choose another --output")
 

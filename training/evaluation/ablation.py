@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -80,11 +80,11 @@ def run_all(configs: Mapping[Row, TrainConfig], seeds: Sequence[int], output: Pa
     return gather(configs, seeds, output)
 
 
-def gather(rows: Sequence[Row] | Mapping[Row, TrainConfig], seeds: Sequence[int], output: Path) -> list[Result]:
-    """Reads the metrics.json of every run."""
+def gather(rows: Iterable[Row], seeds: Sequence[int], output: Path, metrics_file: str = METRICS_FILE) -> list[Result]:
+    """Reads one file of figures of every run."""
     results = []
     for row in rows:
-        files = [output / row.name / f"seed-{seed}" / METRICS_FILE for seed in seeds]
+        files = [output / row.name / f"seed-{seed}" / metrics_file for seed in seeds]
         figures = [json.loads(file.read_text(encoding="utf-8")) for file in files]
         results.append(Result(row, tuple(f["rank1"] for f in figures), tuple(f["mAP"] for f in figures)))
     return results
@@ -108,12 +108,13 @@ def spread(values: Sequence[float]) -> str:
     return f"{mean:.1f} ± {statistics.stdev(values):.1f}" if len(values) > 1 else f"{mean:.1f}"
 
 
-def write_results(folder: Path, results: Sequence[Result], dataset: str) -> None:
-    """results.json and table.md."""
+def write_results(folder: Path, results: Sequence[Result], dataset: str, *, suffix: str = "") -> None:
+    """results.json and table.md; with a suffix, results-SUFFIX.json and table-SUFFIX.md."""
+    ending = f"-{suffix}" if suffix else ""
     body = [{**result.row._asdict(), "rank1": result.rank1, "mAP": result.mAP} for result in results]
     text = json.dumps({"dataset": dataset, "results": body}, indent=2, ensure_ascii=False)
-    (folder / "results.json").write_text(text + "\n", encoding="utf-8")
-    (folder / "table.md").write_text(table(results, dataset) + "\n", encoding="utf-8")
+    (folder / f"results{ending}.json").write_text(text + "\n", encoding="utf-8")
+    (folder / f"table{ending}.md").write_text(table(results, dataset) + "\n", encoding="utf-8")
 
 
 def _same_run(folder: Path, config: TrainConfig) -> None:

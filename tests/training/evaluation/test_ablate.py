@@ -115,6 +115,21 @@ def test_the_command_trains_every_row_and_goes_on_where_it_was_stopped(drawn, tm
     assert "ablation-1, seed" not in again
 
 
+def test_every_run_is_measured_on_occluded_queries_too(drawn, tmp_path, capsys):
+    torch.set_num_threads(1)
+    data, hidden, output = ["--dataset", "synthetic", "--data", str(drawn)], tmp_path / "hidden", tmp_path / "runs"
+    assert main(["make-occluded", *data, "--output", str(hidden), "--occluders", "drawn"]) == 0
+    command = ["ablate", *data, "--output", str(output), "--device", "cpu", *SMALL, "--rows", "ablation-1"]
+    assert main([*command, "--seeds", "2", "--occluded", str(hidden)]) == 0
+    assert "synthetic, occluded queries, 2 seeds" in capsys.readouterr().out
+    body = json.loads((output / "results-occluded.json").read_text())
+    assert len(body["results"][0]["mAP"]) == 2
+    assert body["results"][0]["mAP"] != json.loads((output / "results.json").read_text())["results"][0]["mAP"]
+    assert (output / "ablation-occluded.png").stat().st_size > 10_000
+    assert main([*command, "--seeds", "2", "--occluded", str(hidden)]) == 0
+    assert "measuring" not in capsys.readouterr().out
+
+
 def test_a_run_that_was_killed_before_its_first_checkpoint_starts_again(drawn, tmp_path, capsys):
     torch.set_num_threads(1)
     command = ["ablate", "--dataset", "synthetic", "--data", str(drawn), "--output", str(tmp_path), "--device", "cpu"]
@@ -131,6 +146,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_starts_again(drawn, t
     ("more", "message"),
     [
         (["--rows", "ablation-9"], "--rows has 'ablation-9'; allowed: ablation-1"),
+        (["--occluded", "nowhere"], "nowhere"),
         (["--seeds", "0"], "--seeds is 0; allowed: 1 or more"),
         (["--set", "epochs"], "--set is 'epochs'; allowed: FIELD=VALUE"),
         (["--set", "epoch=3"], "--set does not know 'epoch'"),
