@@ -56,8 +56,8 @@ def _measure(arguments: argparse.Namespace, rows: Iterable[Row], dataset: Datase
         if not (folder / file).is_file():
             print(f"measuring {folder.parent.name}, {folder.name}, on {OCCLUDED} queries")
             model = open_model(folder / CHECKPOINT_FILE, device=device)
-            metrics = evaluate(*embed_dataset(model, dataset, progress=True)).results.metrics()
-            write_json(folder / file, metrics, model=model.name, feature="g", rerank=None, dataset=dataset)
+            query, gallery = embed_dataset(model, dataset, progress=True)
+            write_json(folder / file, query, evaluate(query, gallery), model=model.name, dataset=dataset)
     return gather(rows, seeds, arguments.output, file)
 
 

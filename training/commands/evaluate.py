@@ -60,8 +60,8 @@ def run(arguments: argparse.Namespace) -> None:
     if metrics.queries_without_match:
         print(f"{metrics.queries_without_match:,} queries have no match in the gallery and are left out")
     if arguments.json:
-        about = {"model": model.name, "feature": arguments.feature, "rerank": rerank, "dataset": dataset}
-        write_json(arguments.json, metrics, **about)
+        feature = arguments.feature
+        write_json(arguments.json, query, evaluation, model=model.name, dataset=dataset, feature=feature, rerank=rerank)
     if arguments.per_query:
         write_per_query(arguments.per_query, query, gallery, evaluation)
 

@@ -76,6 +76,16 @@ class QueryResults:
             queries_without_match=int((~valid).sum()),
         )
 
+    def of(self, chosen: NDArray[np.bool_]) -> QueryResults:
+        """Those of some of the queries, (Q,), against the same gallery."""
+        return QueryResults(
+            matches=self.matches[chosen],
+            first_rank=self.first_rank[chosen],
+            last_rank=self.last_rank[chosen],
+            average_precision=self.average_precision[chosen],
+            gallery=self.gallery,
+        )
+
 
 class Labels(NamedTuple):
     """Who is on a crop, and which camera took it: two int64 arrays of one length."""

@@ -7,9 +7,11 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
+
 from training.data.records import Dataset
 from training.evaluation.evaluation import Embedded, Evaluation, relative_names
-from training.evaluation.metrics import Metrics, to_json
+from training.evaluation.metrics import Metrics, QueryResults, to_json
 from training.evaluation.rerank import RerankConfig
 
 _COLUMNS = ("query", "person_id", "camera_id", "matches", "first_rank", "last_rank", "average_precision", "top")
@@ -27,9 +29,16 @@ def markdown_table(model: str, dataset: str, metrics: Metrics) -> str:
 
 
 def write_json(
-    file: Path, metrics: Metrics, *, model: str, feature: str, rerank: RerankConfig | None, dataset: Dataset
+    file: Path,
+    query: Embedded,
+    evaluation: Evaluation,
+    *,
+    model: str,
+    dataset: Dataset,
+    feature: str = "g",
+    rerank: RerankConfig | None = None,
 ) -> None:
-    """The figures (`rank1 rank3 rank5 rank10 mAP mINP queries gallery`) and what they were measured on."""
+    """The figures (`rank1 rank3 rank5 rank10 mAP mINP queries gallery`), what they were measured on, and by camera."""
     about = {
         "model": model,
         "feature": feature,
@@ -37,9 +46,20 @@ def write_json(
         "dataset": dataset.name,
         "synthetic": dataset.synthetic,
         "licence": dataset.licence,
+        "query_cameras": _by_camera(query, evaluation.results),
     }
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({**to_json(metrics), **about}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    metrics = to_json(evaluation.results.metrics())
+    file.write_text(json.dumps({**metrics, **about}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _by_camera(query: Embedded, results: QueryResults) -> dict[str, dict[str, float]]:
+    """Queries, Rank-1 and mAP of each camera that took queries with a match."""
+    cameras, figures = query.labels.cameras, {}
+    for camera in np.unique(cameras[results.matches > 0]).tolist():
+        metrics = to_json(results.of(cameras == camera).metrics())
+        figures[str(camera)] = {name: metrics[name] for name in ("queries", "rank1", "mAP")}
+    return figures
 
 
 def write_per_query(file: Path, query: Embedded, gallery: Embedded, evaluation: Evaluation) -> None:

@@ -29,6 +29,11 @@ def test_an_exported_file_gives_a_row_json_and_per_query_results(drawn, tmp_path
     assert evaluate(ONNX, drawn, "--json", figures, "--per-query", queries) == 0
     printed = capsys.readouterr().out
     body = json.loads(figures.read_text())
+    cameras = body["query_cameras"].values()
+    assert sum(camera["queries"] for camera in cameras) == body["queries"]
+    assert sum(camera["queries"] * camera["mAP"] for camera in cameras) / body["queries"] == pytest.approx(
+        body["mAP"], abs=0.01
+    )
     assert f"| {body['rank1']:.1f} |" in printed
     assert "| synthetic |" in printed
     assert (body["queries"], body["gallery"], body["synthetic"]) == (3, 12, True)
