@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.marks import update
+
 HERE = Path(__file__).parent
-_BEGIN, _END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"
 _HEAD = (
     "| allowed | recall@10 | one query, ms | the first one, ms | exact, ms | faster "
     "| 64 queries, ms | exact, ms | faster |\n"
@@ -25,11 +25,6 @@ def figures() -> str:
     if switch.exists():
         parts.append(_switch(json.loads(switch.read_text(encoding="utf-8"))))
     return "\n".join(parts)
-
-
-def updated(document: str) -> str:
-    """The document with what is between its marks replaced."""
-    return re.sub(f"{_BEGIN}.*{_END}", lambda _: _BEGIN + figures() + _END, document, flags=re.DOTALL)
 
 
 def _gallery(result: dict[str, Any]) -> str:
@@ -78,5 +73,4 @@ def _machine(result: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    file = Path(sys.argv[1])
-    file.write_text(updated(file.read_text(encoding="utf-8")), encoding="utf-8")
+    update(Path(sys.argv[1]), figures())
