@@ -50,16 +50,28 @@ def _overload(r: dict[str, Any]) -> list[tuple[str, Any]]:
         ("seconds", r["seconds"]),
         ("offered, of the capacity", r["offered_of_capacity"]),
         ("goodput, of the capacity", r["goodput_of_capacity"]),
-        ("answers by status", r["statuses"]),
+        ("answers by status", _listed(r["statuses"])),
         ("accepted: p50, p99, ms", f"{r['accepted_p50_ms']}, {r['accepted_p99_ms']}"),
         ("the queue's length in time, ms", r["queue_ms"]),
-        ("resident memory, MiB", r["resident_mib"]),
-        ("one crop at idle before and after, ms", r["idle_p50_ms_before_and_after"]),
+        ("resident memory, MiB", _memory(r["resident_mib"])),
+        ("one crop at idle before and after, ms", ", ".join(map(str, r["idle_p50_ms_before_and_after"]))),
     ]
 
 
 def _soak(r: dict[str, Any]) -> list[tuple[str, Any]]:
-    return [("seconds", r["seconds"]), ("requests", r["requests"]), ("resident memory, MiB", r["resident_mib"])]
+    return [
+        ("seconds", r["seconds"]),
+        ("requests", _listed(r["requests"])),
+        ("resident memory, MiB", _memory(r["resident_mib"])),
+    ]
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name}: {count:,}" for name, count in counts.items())
+
+
+def _memory(r: dict[str, float]) -> str:
+    return f"{r['first']} at first, {r['last']} at last ({r['growth_percent']:+} %), {r['highest']} at most"
 
 
 _SAYINGS: dict[str, Callable[[dict[str, Any]], list[tuple[str, Any]]]] = {
