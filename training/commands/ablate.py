@@ -57,7 +57,7 @@ def _measure(arguments: argparse.Namespace, rows: Iterable[Row], dataset: Datase
             print(f"measuring {folder.parent.name}, {folder.name}, on {OCCLUDED} queries")
             model = open_model(folder / CHECKPOINT_FILE, device=device)
             query, gallery = embed_dataset(model, dataset, progress=True)
-            write_json(folder / file, query, evaluate(query, gallery), model=model.name, dataset=dataset)
+            write_json(folder / file, query, gallery, evaluate(query, gallery), model=model.name, dataset=dataset)
     return gather(rows, seeds, arguments.output, file)
 
 

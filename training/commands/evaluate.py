@@ -61,7 +61,16 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{metrics.queries_without_match:,} queries have no match in the gallery and are left out")
     if arguments.json:
         feature = arguments.feature
-        write_json(arguments.json, query, evaluation, model=model.name, dataset=dataset, feature=feature, rerank=rerank)
+        write_json(
+            arguments.json,
+            query,
+            gallery,
+            evaluation,
+            model=model.name,
+            dataset=dataset,
+            feature=feature,
+            rerank=rerank,
+        )
     if arguments.per_query:
         write_per_query(arguments.per_query, query, gallery, evaluation)
 

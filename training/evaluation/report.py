@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data.records import Dataset
+from training.data.records import DISTRACTOR, Dataset
 from training.evaluation.evaluation import Embedded, Evaluation, relative_names
 from training.evaluation.metrics import Metrics, QueryResults, to_json
 from training.evaluation.rerank import RerankConfig
@@ -31,6 +31,7 @@ def markdown_table(model: str, dataset: str, metrics: Metrics) -> str:
 def write_json(
     file: Path,
     query: Embedded,
+    gallery: Embedded,
     evaluation: Evaluation,
     *,
     model: str,
@@ -38,7 +39,8 @@ def write_json(
     feature: str = "g",
     rerank: RerankConfig | None = None,
 ) -> None:
-    """The figures (`rank1 rank3 rank5 rank10 mAP mINP queries gallery`), what they were measured on, and by camera."""
+    """The figures (`rank1 rank3 rank5 rank10 mAP mINP queries gallery`), what they were measured on, by camera, and who
+    stands first where it is the wrong one."""
     about = {
         "model": model,
         "feature": feature,
@@ -47,6 +49,7 @@ def write_json(
         "synthetic": dataset.synthetic,
         "licence": dataset.licence,
         "query_cameras": _by_camera(query, evaluation.results),
+        "wrong_at_rank1": _wrong(query, gallery, evaluation),
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     metrics = to_json(evaluation.results.metrics())
@@ -60,6 +63,17 @@ def _by_camera(query: Embedded, results: QueryResults) -> dict[str, dict[str, fl
         metrics = to_json(results.of(cameras == camera).metrics())
         figures[str(camera)] = {name: metrics[name] for name in ("queries", "rank1", "mAP")}
     return figures
+
+
+def _wrong(query: Embedded, gallery: Embedded, evaluation: Evaluation) -> dict[str, int]:
+    """How many first ranks are wrong, and how many of those are of the query's own camera, or of no labelled person."""
+    wrong = evaluation.results.first_rank > 1
+    first, queries, found = evaluation.top[wrong, 0], query.labels, gallery.labels
+    return {
+        "queries": int(wrong.sum()),
+        "on_the_query_camera": int((found.cameras[first] == queries.cameras[wrong]).sum()),
+        "distractors": int((found.ids[first] == DISTRACTOR).sum()),
+    }
 
 
 def write_per_query(file: Path, query: Embedded, gallery: Embedded, evaluation: Evaluation) -> None:

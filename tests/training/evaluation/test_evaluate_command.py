@@ -34,6 +34,10 @@ def test_an_exported_file_gives_a_row_json_and_per_query_results(drawn, tmp_path
     assert sum(camera["queries"] * camera["mAP"] for camera in cameras) / body["queries"] == pytest.approx(
         body["mAP"], abs=0.01
     )
+    wrong = body["wrong_at_rank1"]
+    assert wrong["queries"] == round(body["queries"] * (1 - body["rank1"] / 100))
+    assert 0 <= wrong["on_the_query_camera"] <= wrong["queries"]
+    assert wrong["distractors"] == 0
     assert f"| {body['rank1']:.1f} |" in printed
     assert "| synthetic |" in printed
     assert (body["queries"], body["gallery"], body["synthetic"]) == (3, 12, True)
