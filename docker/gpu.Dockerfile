@@ -41,7 +41,7 @@ RUN groupadd --gid 10001 reid \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin reid \
  && install -d -o reid -g reid -m 0750 /data
 COPY --from=environment /opt/venv /opt/venv
-ARG MODEL=models/lite0-imagenet.onnx
+ARG MODEL=models/market1501.onnx
 COPY ${MODEL} /app/${MODEL}
 COPY --from=sources /app /app
 

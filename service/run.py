@@ -36,6 +36,7 @@ def serve(settings: Settings) -> int:
     )
     encoder.warm_up()
     log.info("model %s, %d numbers, on %s", encoder.embedding.model_id, encoder.embedding.dim, encoder.provider)
+    log.info("terms of the model: %s", encoder.provenance.licence)
     galleries = gallery_index.connect(settings.gallery, threads=threads)
     try:
         health = Health()

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     )
 
     model: Path = Field(
-        Path("models/lite0-imagenet.onnx"),
+        Path("models/market1501.onnx"),
         description="The ONNX file, flavour 'service', with its contract inside (python -m export writes it).",
     )
     gallery: str = Field(
