@@ -21,6 +21,7 @@ _SETS = {
     "market1501": "of Market-1501",
     "occluded-drawn": "the same, behind drawn objects",
     "cuhk03": "of CUHK03, whose cameras it has not seen",
+    "drawn": "of drawn people, half hidden",
 }
 
 

@@ -1,6 +1,6 @@
 """Augmentation of a batch, image and heat maps together: what moves the one moves the other.
 
-Flip, pad and crop, pasted patches, random erasing, as in Bag of Tricks [28] and random erasing [57]. One
+Flip, pad and crop, pasted patches, random erasing, as in Bag of Tricks [28] and random erasing [57], and light. One
 implementation, batched, for CPU and GPU; all randomness comes from the generator that is passed in.
 """
 
@@ -39,11 +39,15 @@ class AugmentConfig:
     """smallest and largest share of the image under the patch"""
     occlude_ratio: tuple[float, float] = (0.3, 1 / 0.3)
     """smallest and largest height / width of the patch"""
+    light: float = 0.0
+    """spread of exposure, contrast and colour cast, as another camera would see the crop; 0.2 is strong"""
 
     def __post_init__(self) -> None:
         for name in ("flip", "erase", "occlude"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; allowed: a probability from 0 to 1")
+        if not 0 <= self.light <= 1:
+            raise ValueError(f"light is {self.light!r}; allowed: 0 to 1")
         if self.pad < 0:
             raise ValueError(f"pad is {self.pad!r}; allowed: 0 pixels or more")
         for name, most in (("erase_area", 1), ("occlude_area", 1), ("erase_ratio", None), ("occlude_ratio", None)):
@@ -72,7 +76,17 @@ def augment(
         images, heatmaps = _paste(images, heatmaps, config, generator)
     if config.erase:
         images, heatmaps = _erase(images, heatmaps, config, generator)
-    return images.to(torch.float32).div_(255), heatmaps
+    pixels = images.to(torch.float32).div_(255)
+    return (_relight(pixels, config.light, generator) if config.light else pixels), heatmaps
+
+
+def _relight(images: Tensor, spread: float, generator: torch.Generator) -> Tensor:
+    """Another camera's exposure, white balance and contrast: log-normal factors, one draw for a whole crop."""
+    draws = torch.randn(len(images), 5, 1, 1, generator=generator, device=generator.device).to(images.device)
+    exposure, cast, contrast = draws[:, :1], draws[:, 1:4] / 2, draws[:, 4:]
+    images = images * (spread * (exposure + cast)).exp()
+    mean = images.mean((1, 2, 3), keepdim=True)
+    return ((images - mean) * (spread * contrast).exp() + mean).clamp(0, 1)
 
 
 def _move(

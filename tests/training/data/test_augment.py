@@ -121,6 +121,24 @@ def test_pasted_pixels_come_from_other_places() -> None:
     assert sum(len(v) == 2 for v in values) >= 5  # its own colour and one other's
 
 
+def test_light_is_one_for_a_whole_crop_and_another_for_each() -> None:
+    batch = torch.full((6, 3, 24, 16), 128, dtype=torch.uint8)
+    out, heatmaps = augment(batch, copies(batch), replace(OFF, light=0.2), generator(0))
+    torch.testing.assert_close(heatmaps, copies(batch))
+    colours = out[:, :, 0, 0]
+    torch.testing.assert_close(out, colours[:, :, None, None].expand_as(out))
+    assert len(colours.unique(dim=0)) == 6
+    assert (colours.amax(1) - colours.amin(1) > 0.01).all(), "a colour cast, not only an exposure"
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 2**31), light=st.floats(0, 1))
+def test_light_keeps_pixels_in_range(seed: int, light: float) -> None:
+    out, _ = augment(images(seed=seed % 7), None, replace(OFF, light=light), generator(seed))
+    assert out.min() >= 0
+    assert out.max() <= 1
+
+
 def test_every_tensor_follows_the_images_device() -> None:
     """On the meta device: what would mix CPU and GPU tensors raises here too."""
     batch = images().to("meta")
@@ -156,6 +174,7 @@ def test_rectangles_keep_to_their_area() -> None:
     [
         ({"flip": 1.5}, "flip is 1.5"),
         ({"pad": -1}, "pad is -1"),
+        ({"light": 2}, "light is 2"),
         ({"erase_area": (0.5, 0.2)}, "erase_area"),
         ({"occlude_area": (0.5, 2)}, "<= 1"),
         ({"erase_ratio": (0, 1)}, "erase_ratio"),
