@@ -41,11 +41,16 @@ class Checkpoint:
     random_state: Tensor = field(default_factory=torch.get_rng_state)
     code_version: str = "unknown"
 
+    @property
+    def learned(self) -> dict[str, Tensor]:
+        """The weights to use: averaged where there is an average."""
+        return self.weights if self.average is None else self.average
+
     def build_model(self) -> PGFLKD:
         """The trained model, on the CPU and in eval mode, with the averaged weights where there are any."""
         without_download = dataclasses.replace(self.config.model, weights="none")
         model = PGFLKD(without_download, self.classes)
-        model.load_state_dict(self.weights if self.average is None else self.average)
+        model.load_state_dict(self.learned)
         model.config = self.config.model
         return model.eval()
 

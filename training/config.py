@@ -104,6 +104,9 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    start: str = ""
+    """a checkpoint of the same network whose weights the run starts from; other persons need other classifiers, which
+    then start anew"""
     dataset: str = "market1501"
     """as `load_dataset` knows it"""
     hold_out: float = 0.0

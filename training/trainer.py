@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -20,6 +21,7 @@ from training.model.global_batch_norm import use_global_batch_norm
 from training.model.pgflkd import PGFLKD
 from training.optimiser import create_optimiser, set_learning_rate
 from training.schedule import branch_warmup, learning_rate
+from training.start import start_from
 from training.version import code_version
 
 
@@ -53,7 +55,10 @@ class Trainer:
         self.steps_per_epoch = steps_per_epoch
         self.processes = processes
         torch.manual_seed(config.seed)  # initial weights; batches and augmentation have generators of their own
-        self.model = PGFLKD(config.model, classes).to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = PGFLKD(config.model, classes)
+        if config.start and checkpoint is None:
+            start_from(model, Path(config.start))
+        self.model = model.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if processes.world_size > 1:
             use_global_batch_norm(self.model)
         self.average = start_average(self.model) if config.ema else None
