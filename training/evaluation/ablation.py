@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from training.config import TrainConfig
+from training.fields import from_dict
 from training.presets import TABLE_6, as_model, as_table_7
 
 RunOne = Callable[[TrainConfig, Path], None]
@@ -121,7 +122,8 @@ def _same_run(folder: Path, config: TrainConfig) -> None:
     file = folder / "config.json"
     if not file.is_file():
         return
-    there = json.loads(file.read_text(encoding="utf-8"))
-    wanted = json.loads(json.dumps(dataclasses.asdict(config)))
-    if different := sorted(key for key in wanted if there.get(key) != wanted[key]):
+    there = from_dict(TrainConfig, json.loads(file.read_text(encoding="utf-8")))  # fields of later versions: defaults
+    if different := sorted(
+        f.name for f in dataclasses.fields(config) if getattr(there, f.name) != getattr(config, f.name)
+    ):
         raise ValueError(f"{folder} holds a run with another {', '.join(different)}; choose another --output")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -70,6 +71,17 @@ def test_a_folder_with_another_run_is_refused(tmp_path):
     (folder / "config.json").write_text(json.dumps({"epochs": 3}))
     with pytest.raises(ValueError, match=r"holds a run with another .*epochs"):
         run_all(configs, [0], tmp_path, pretend([]))
+
+
+def test_a_run_of_a_version_with_fewer_fields_goes_on(tmp_path):
+    configs = table_configs(TrainConfig())
+    folder = tmp_path / "ablation-1" / "seed-0"
+    folder.mkdir(parents=True)
+    before = dataclasses.asdict(configs[TABLE_ROWS[0]])
+    del before["augment"]["light"], before["start"]
+    (folder / "config.json").write_text(json.dumps(before))
+    run_all(configs, [0], tmp_path, pretend(calls := []))
+    assert len(calls) == len(configs)
 
 
 def test_a_sweep_changes_one_weight(tmp_path):
