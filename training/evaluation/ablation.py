@@ -122,8 +122,7 @@ def _same_run(folder: Path, config: TrainConfig) -> None:
     file = folder / "config.json"
     if not file.is_file():
         return
-    there = from_dict(TrainConfig, json.loads(file.read_text(encoding="utf-8")))  # fields of later versions: defaults
-    if different := sorted(
-        f.name for f in dataclasses.fields(config) if getattr(there, f.name) != getattr(config, f.name)
-    ):
+    there = from_dict(TrainConfig, json.loads(file.read_text(encoding="utf-8")))  # later fields take their default
+    names = (field.name for field in dataclasses.fields(config))
+    if different := sorted(name for name in names if getattr(there, name) != getattr(config, name)):
         raise ValueError(f"{folder} holds a run with another {', '.join(different)}; choose another --output")

@@ -24,7 +24,7 @@ def pretend(calls, rank1=50.0):
 
     def run_one(config, folder):
         calls.append((folder.parent.name, config.seed))
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "metrics.json").write_text(json.dumps({"rank1": rank1 + config.seed, "mAP": 40.0 + config.seed}))
 
     return run_one
