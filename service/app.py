@@ -32,6 +32,7 @@ from service.routes import ROUTERS
 from service.routes.model import service_version
 from service.services import Services
 from service.settings import Settings
+from service.turnstile import Turnstile
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ def create_app(
     if PAGE.is_dir():
         app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     errors.install(app)
+    app.add_middleware(Turnstile)
     app.add_middleware(Gate, hosts=own_hosts(settings.allowed_hosts, loopback=settings.loopback))
     app.add_middleware(Envelope, metrics=metrics, health=health)
     return app

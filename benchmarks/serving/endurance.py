@@ -17,6 +17,7 @@ from benchmarks.serving.crops import drawn_crops, framed
 from benchmarks.serving.load import Target, closed, open_loop
 from benchmarks.serving.servers import Server, our_service
 from reid_client import Client, Entry, Refused, Search
+from service.cpus import usable_cpus
 
 CROPS_PER_REQUEST = 8
 QUEUE = 128
@@ -48,6 +49,7 @@ def overload(model: Path, *, threads: int, seconds: float) -> dict[str, Any]:
         "offered_requests_per_second": round(sum(flood.statuses.values()) / flood.seconds, 1),
         "offered_of_capacity": round(sum(flood.statuses.values()) * CROPS_PER_REQUEST / flood.seconds / peak, 1),
         "goodput_of_capacity": round(flood.crops_per_second / peak, 3),
+        "clients_of_machine": round(flood.cpu_seconds / flood.seconds / usable_cpus(), 3),
         "statuses": {str(status): count for status, count in sorted(flood.statuses.items())},
         "accepted_p50_ms": round(flood.milliseconds(50)),
         "accepted_p99_ms": round(flood.milliseconds(99)),

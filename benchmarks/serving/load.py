@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import re
-import socket
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import numpy as np
+import uvloop
 
+_PATIENCE_S = 120
 _LENGTH = re.compile(rb"content-length: *(\d+)")
 
 
@@ -30,9 +31,11 @@ class Target:
 
 @dataclass(slots=True)
 class Outcome:
-    """seconds: from first to last request. latencies: of answers with status 200, in seconds."""
+    """seconds: from first to last request. cpu_seconds: what the clients themselves took of the machine. latencies: of
+    answers with status 200, in seconds."""
 
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     crops: int = 0
@@ -73,50 +76,43 @@ def _send(pipe: object, work: Callable[..., Outcome], arguments: Sequence[object
 def _closed(target: Target, clients: int, seconds: float) -> Outcome:
     end = time.perf_counter() + seconds
 
-    def client(number: int, outcome: Outcome) -> None:
+    async def client(number: int, outcome: Outcome) -> None:
         sender, at = _Sender(target), number
         while time.perf_counter() < end:
-            sender.send(at, outcome)
+            await sender.send(at, outcome)
             at += clients
 
-    return _together(client, clients)
+    return uvloop.run(_together(client, clients))
 
 
 def _open(target: Target, clients: int, per_second: float, seconds: float) -> Outcome:
     start = time.perf_counter()
 
-    def client(number: int, outcome: Outcome) -> None:
+    async def client(number: int, outcome: Outcome) -> None:
         sender, at = _Sender(target), number
         while (due := start + at / per_second) < start + seconds:
             if (early := due - time.perf_counter()) > 0:
-                time.sleep(early)
-            sender.send(at, outcome)
+                await asyncio.sleep(early)
+            await sender.send(at, outcome)
             at += clients
 
-    return _together(client, clients)
+    return uvloop.run(_together(client, clients))
 
 
-def _together(client: Callable[[int, Outcome], None], clients: int) -> Outcome:
-    outcomes = [Outcome() for _ in range(clients)]
-    threads = [threading.Thread(target=client, args=(n, outcome)) for n, outcome in enumerate(outcomes)]
-    start = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    whole = Outcome(time.perf_counter() - start)
-    for outcome in outcomes:
-        whole.latencies += outcome.latencies
-        whole.statuses += outcome.statuses
-        whole.crops += outcome.crops
+async def _together(client: Callable[[int, Outcome], Awaitable[None]], clients: int) -> Outcome:
+    whole, start, cpu = Outcome(), time.perf_counter(), time.process_time()
+    async with asyncio.TaskGroup() as group:
+        for number in range(clients):
+            group.create_task(client(number, whole))
+    whole.seconds, whole.cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
     return whole
 
 
 class _Sender:
     """One connection; made again when it breaks, and the break is counted as status 0.
 
-    Requests are bytes made before the clock starts and answers are read no further than needed: client and service
-    share the cores, and what a client of Python's library spends on each request would be taken for the service's.
+    Requests are bytes made before the clock starts and answers are read no further than needed, all by one thread:
+    client and service share the cores, and what a client spends on each request would be taken for the service's.
     """
 
     def __init__(self, target: Target) -> None:
@@ -130,38 +126,29 @@ class _Sender:
         ]
         head = "\r\n".join(lines)
         self._requests = [f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body for body in target.bodies]
-        self._socket: socket.socket | None = None
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    def send(self, at: int, outcome: Outcome) -> None:
+    async def send(self, at: int, outcome: Outcome) -> None:
         start = time.perf_counter()
         try:
-            status = self._exchange(self._requests[at % len(self._requests)])
-        except OSError:
-            self._socket = None
+            async with asyncio.timeout(_PATIENCE_S):
+                status = await self._exchange(self._requests[at % len(self._requests)])
+        except (OSError, EOFError):
+            self._streams = None
             status = 0
         outcome.statuses[status] += 1
         if status == 200:
             outcome.latencies.append(time.perf_counter() - start)
             outcome.crops += self._target.crops
 
-    def _exchange(self, request: bytes) -> int:
-        if self._socket is None:
-            self._socket = socket.create_connection(self._address, timeout=120)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.sendall(request)
-        answer = bytearray()
-        while (end := answer.find(b"\r\n\r\n")) < 0:
-            answer += self._more()
-        head = bytes(answer[:end]).lower()
-        missing = int(_LENGTH.search(head)[1]) - (len(answer) - end - 4)
-        while missing > 0:
-            missing -= len(self._more())
+    async def _exchange(self, request: bytes) -> int:
+        if self._streams is None:
+            self._streams = await asyncio.open_connection(*self._address)
+        reader, writer = self._streams
+        writer.write(request)
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        await reader.readexactly(int(_LENGTH.search(head)[1]))
         if b"connection: close" in head:
-            self._socket = None
+            self._streams = None
+            writer.close()
         return int(head[9:12])
-
-    def _more(self) -> bytes:
-        data = self._socket.recv(262_144)
-        if not data:
-            raise ConnectionResetError
-        return data

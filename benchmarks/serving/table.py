@@ -50,6 +50,7 @@ def _overload(r: dict[str, Any]) -> list[tuple[str, Any]]:
         ("seconds", r["seconds"]),
         ("offered, of the capacity", r["offered_of_capacity"]),
         ("goodput, of the capacity", r["goodput_of_capacity"]),
+        ("taken by the load's own clients, of the machine", r["clients_of_machine"]),
         ("answers by status", _listed(r["statuses"])),
         ("accepted: p50, p99, ms", f"{r['accepted_p50_ms']}, {r['accepted_p99_ms']}"),
         ("the queue's length in time, ms", r["queue_ms"]),

@@ -63,6 +63,7 @@ def test_full_is_429_at_once_with_a_time_to_come_back(crop: Crop) -> None:
         metrics = client.get("/metrics").text
         assert "reid_admitted_crops 2.0" in metrics
         assert 'reid_rejections_total{reason="full"} 2.0' in metrics
+        assert 'reid_requests_total{method="POST",route="/embed",status="429"} 1.0' in metrics
         hold.released.set()
         thread.join()
         assert answers[0].status_code == 200
