@@ -105,7 +105,9 @@ def beside(
     seconds: float,
     warm_up: float = 2,
 ) -> dict[str, Any]:
-    """16 clients, one crop a request, JSON in and out for both; the same rounds in turn, after `warm_up` seconds."""
+    """16 clients, one crop a request, JSON in and out for both; the same rounds in turn, after `warm_up` seconds.
+
+    The one that is not measured sleeps meanwhile."""
     bodies = [orjson.dumps({"images": [base64.b64encode(crop).decode()]}) for crop in drawn_crops(64)]
     found: dict[str, list[Outcome]] = {"service": [], name: []}
     with our_service(sys.executable, model, threads, "--max-batch", str(BATCH)) as ours, rival as theirs:
@@ -113,11 +115,13 @@ def beside(
             server: Target(running.url, "/embed", bodies, 1, {"Content-Type": "application/json"})
             for server, running in zip(found, (ours, theirs), strict=True)
         }
+        others = {"service": theirs, name: ours}
         for target in targets.values():
             closed(target, clients=CLIENTS, seconds=warm_up)
         for _ in range(rounds):
             for server, target in targets.items():
-                found[server].append(closed(target, clients=CLIENTS, seconds=seconds))
+                with others[server].asleep():
+                    found[server].append(closed(target, clients=CLIENTS, seconds=seconds))
     about = {"model": model.name, "clients": CLIENTS, "threads": threads}
     return about | {server: _summary(outcomes) for server, outcomes in found.items()}
 
