@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from string import Template
 
-from benchmarks.page.answer import POSE, answer, choice, measured_memory, memory, targets
+from benchmarks.page.answer import BATCHES, POSE, answer, choice, measured_memory, memory, targets
 from benchmarks.page.results import load, source
 from benchmarks.page.sections import others, quick, rivals, serving
 from benchmarks.pose_at_test.report import batch_table, gallery_table, growth_table, query_table
@@ -27,7 +27,8 @@ def page() -> str:
         query_table=query_table(pose),
         gallery_table=gallery_table(pose),
         growth_table=growth_table(pose),
-        batch_table=batch_table(pose),
+        batch_table=batch_table(load(BATCHES)),
+        batch_source=source(load(BATCHES), BATCHES),
         pose_source=source(pose, POSE),
         serving=serving(),
         rivals=rivals(),

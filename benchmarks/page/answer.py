@@ -6,6 +6,7 @@ from benchmarks.page.results import Result, load, table
 from gallery_index.coarse import BLOCK, block_bytes
 
 POSE = "pose_at_test/result.json"
+BATCHES = "pose_at_test/batches.json"
 RIVAL = "PGFA + HRNet-W48"
 RESNET, COMPACT = "PGFL-KD, ResNet-50", "PGFL-KD, compact"
 GIB = 2**30
@@ -27,14 +28,14 @@ def answer() -> dict[str, str]:
         "times_compact": f"{times[COMPACT, 'fp32']:.0f}",
         "times_compact_int8": f"{times[COMPACT, 'int8']:.0f}",
         "times_movenet": f"{ms['PGFA + MoveNet', 'fp32'] / ms[RESNET, 'fp32']:.2f}",
-        "skipped": "; ".join(pose["jpeg_to_embedding"]["skipped"]) or "nothing",
+        "skipped": "; ".join(load(BATCHES)["skipped"]) or "nothing",
     }
 
 
 def choice() -> str:
     """Which model and precision."""
     pose = load(POSE)
-    ms, rates = whole_ms(pose), pose["jpeg_to_embedding"]["rows"]
+    ms, rates = whole_ms(pose), load(BATCHES)["rows"]
     crops = {(r["network"], r["precision"], r["batch"]): r["crops_per_second"] for r in rates}
     batch = max(batch for *_, batch in crops)
     files = {(n["network"], f["precision"]): f for n in load("export/result.json")["networks"] for f in n["files"]}

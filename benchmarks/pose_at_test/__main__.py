@@ -17,7 +17,6 @@ from pathlib import Path
 import torch
 
 from benchmarks.machine import machine
-from benchmarks.pose_at_test.batches import measure_batches
 from benchmarks.pose_at_test.crops import drawn_jpegs
 from benchmarks.pose_at_test.growth import SIZES, matching_growth
 from benchmarks.pose_at_test.methods import Methods
@@ -46,7 +45,6 @@ def main(arguments: list[str] | None = None) -> int:
         "rounds": rounds,
         "methods": [row(*of) for of in zip(pipelines, samples, strict=True)],
         "matching_seconds_by_gallery": matching_growth(*((SIZES[:2], 0.2) if options.quick else (SIZES, 2.0))),
-        "jpeg_to_embedding": measure_batches(options.cache, jpegs, threads, 3 if options.quick else 9),
     }
     options.json.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     plot_latency(result, options.plot)

@@ -1,8 +1,17 @@
-"""JPEG in to embedding out, in batches, on whatever device there is: crops a second, and what share decoding takes."""
+"""JPEG in to embedding out, in batches, on whatever device there is: crops a second, and what share decoding takes.
+
+    python -m benchmarks.pose_at_test.batches [--json FILE]
+
+Of the files that `python -m benchmarks.pose_at_test` left in its cache, in a process of its own: beside the rivals'
+sessions, whose threads wait for work, the same batches took up to five times as long.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,16 +20,36 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
+from benchmarks.machine import machine
+from benchmarks.pose_at_test.crops import drawn_jpegs
 from benchmarks.pose_at_test.methods import COMPACT_SIZE, SIZE
 from benchmarks.pose_at_test.onnx_files import PRECISIONS, providers, session
 from reid_contract import PreprocessSpec, decode, preprocess
+from service.cpus import usable_cpus
+
+RESULT = Path(__file__).with_name("batches.json")
+CROPS, ROUNDS = 32, 9
 
 BATCHES = {"CPUExecutionProvider": (1, 8), "CUDAExecutionProvider": (1, 2, 4, 8, 16, 32, 64)}
 _FILES = {"resnet50": SIZE, "tf_efficientnet_lite0": COMPACT_SIZE}
 
 
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    threads = usable_cpus()
+    result = {
+        "machine": machine(),
+        "command": "python -m benchmarks.pose_at_test.batches",
+        "threads": threads,
+        **measure_batches(options.cache, drawn_jpegs(CROPS), threads, ROUNDS),
+    }
+    options.json.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=2, ensure_ascii=False))
+    return 0
+
+
 def measure_batches(folder: Path, jpegs: Sequence[bytes], threads: int, rounds: int) -> dict[str, object]:
-    """Of the files that the pose-at-test table left in `folder`; the GPU where there is one, else the CPU."""
+    """On the GPU where there is one, else the CPU. folder: has NETWORK-PRECISION.onnx."""
     device = providers()[0]
     rows = [
         {"network": name, "precision": precision, "batch": batch}
@@ -52,3 +81,18 @@ def _one(
         "crops_per_second": batch / a_batch,
         "decoding_share": statistics.median(decoding[1:]) / a_batch,
     }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.pose_at_test.batches",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", type=Path, default=RESULT, help="write the figures here")
+    parser.add_argument("--cache", type=Path, default=Path(".cache/pose_at_test"), help="where the graphs are")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
