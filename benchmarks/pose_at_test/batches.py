@@ -2,8 +2,8 @@
 
     python -m benchmarks.pose_at_test.batches [--json FILE]
 
-Of the files that `python -m benchmarks.pose_at_test` left in its cache. In a process of its own: after that table, in the
-same process, the same batches once took up to five times as long.
+Of the files that `python -m benchmarks.pose_at_test` left in its cache. In a process of its own: after that table, in
+the same process, the same batches once took up to five times as long.
 """
 
 from __future__ import annotations
