@@ -11,6 +11,7 @@ COMMANDS = (
     "fit",
     "evaluate",
     "ablate",
+    "compare",
     "sweep",
     "complexity",
     "visualize",

@@ -1,4 +1,4 @@
-"""Options that `ablate` and `sweep` share: one budget for all runs, and where they go."""
+"""Options that `ablate`, `compare` and `sweep` share: one budget for all runs, and where they go."""
 
 from __future__ import annotations
 
@@ -36,16 +36,24 @@ def base_config(arguments: argparse.Namespace) -> TrainConfig:
     """The budget that all runs share. Raises ValueError."""
     if arguments.seeds < 1:
         raise ValueError(f"--seeds is {arguments.seeds}; allowed: 1 or more")
+    return dataclasses.replace(assign(preset(arguments.preset), arguments.set, "--set"), dataset=arguments.dataset)
+
+
+def assign(config: TrainConfig, assignments: list[str], option: str) -> TrainConfig:
+    """The configuration with some fields changed. option: names what the texts FIELD=VALUE were given with.
+
+    Raises ValueError.
+    """
     texts = {}
-    for assignment in arguments.set:
+    for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals:
-            raise ValueError(f"--set is {assignment!r}; allowed: FIELD=VALUE, such as epochs=30")
+            raise ValueError(f"{option} is {assignment!r}; allowed: FIELD=VALUE, such as epochs=30")
         texts[name] = value
     known = {field.name for field in fields(TrainConfig())} - {"seed", "dataset"}
     if unknown := sorted(set(texts) - known):
-        raise ValueError(f"--set does not know {unknown[0]!r}; allowed: {', '.join(sorted(known))}")
-    return dataclasses.replace(override(preset(arguments.preset), texts), dataset=arguments.dataset)
+        raise ValueError(f"{option} does not know {unknown[0]!r}; allowed: {', '.join(sorted(known))}")
+    return override(config, texts)
 
 
 def run_configs(arguments: argparse.Namespace, configs: dict[Row, TrainConfig]) -> list[Result]:

@@ -181,3 +181,37 @@ def test_who_is_held_out_of_training_is_calibrated_on(drawn, tmp_path, capsys):
     records = [Record(drawn, person, 1) for person in people]
     kept, out = held_out(records, share)
     assert load_checkpoint(tmp_path / "run" / "last.pt").classes == len(kept) == len(people) - len(out)
+
+
+def test_a_recipe_is_compared_with_changes_of_it(drawn, tmp_path, capsys):
+    torch.set_num_threads(1)
+    command = ["compare", "--dataset", "synthetic", "--data", str(drawn), "--output", str(tmp_path), "--device", "cpu"]
+    budget = [*SMALL, "--set=model.sab=false", "--set=model.feb=false"]
+    assert main([*command, *budget, "--change", "schedule=cosine", "milestones=5,7", "--change", "ema=0.9"]) == 0
+    assert "| schedule=cosine milestones=5,7 |" in capsys.readouterr().out
+    configs = [json.loads((tmp_path / row / "seed-0" / "config.json").read_text()) for row in _schemes(tmp_path)]
+    assert [(c["schedule"], c["milestones"], c["ema"]) for c in configs] == [
+        ("step", [30, 70], 0.0),
+        ("cosine", [5, 7], 0.0),
+        ("step", [30, 70], 0.9),
+    ]
+    assert (tmp_path / "comparison.png").stat().st_size > 10_000
+
+
+def _schemes(output):
+    return [result["name"] for result in json.loads((output / "results.json").read_text())["results"]]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("ema", "--change is 'ema'; allowed: FIELD=VALUE"),
+        ("emma=0", "--change does not know 'emma'"),
+        ("ema=2", "ema is 2.0; allowed"),
+        ("ema=0", "--change ema=0 changes nothing"),
+    ],
+)
+def test_a_bad_change_is_one_clear_line(drawn, tmp_path, capsys, change, message):
+    command = ["compare", "--dataset", "synthetic", "--data", str(drawn), "--output", str(tmp_path / "x")]
+    assert main([*command, "--change", change]) == 1
+    assert message in capsys.readouterr().err
