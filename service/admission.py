@@ -23,6 +23,8 @@ class Admission:
         self.inside = 0
         self.closed = False
         self._left: deque[tuple[float, int]] = deque(maxlen=_REMEMBERED)
+        self._busy = 0.0  # seconds with somebody inside, up to when the house was last empty
+        self._since = 0.0  # when somebody came into the empty house
 
     def check(self, crops: int) -> None:
         """Raises Overloaded if not all `crops` fit, ShuttingDown after `close`."""
@@ -38,20 +40,29 @@ class Admission:
     def admit(self, crops: int) -> Iterator[None]:
         """Keeps places for `crops` until the block ends. Raises as `check` does."""
         self.check(crops)
+        if self.inside == 0:
+            self._since = time.monotonic()
         self.inside += crops
         try:
             yield
         finally:
+            now = self._busy_seconds()
+            self._left.append((now, crops))
             self.inside -= crops
-            self._left.append((time.monotonic(), crops))
+            if self.inside == 0:
+                self._busy = now
 
     def close(self) -> None:
         self.closed = True
+
+    def _busy_seconds(self) -> float:
+        """The clock that the pace is measured by: quiet minutes say nothing about it."""
+        return self._busy + time.monotonic() - self._since
 
     def _expected_wait(self) -> float:
         """Seconds until those inside have left, at the pace of those that left last; 1 where that is not known."""
         if len(self._left) < 2:
             return 1.0
-        elapsed = time.monotonic() - self._left[0][0]
+        elapsed = self._busy_seconds() - self._left[0][0]
         crops = sum(count for _, count in self._left)
         return min(60.0, self.inside * elapsed / max(crops, 1))

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 PAGE = Path(__file__).parent / "page"
 API_PAGE = Path(__file__).parent / "api_page"
 DEFAULT_GALLERY = "default"
-_BETWEEN_EXPIRIES_S = 600.0
+_WRITERS = 2  # an erasure and, beside it, enrolment; one gallery has one writer at a time
 
 
 class State(TypedDict):
@@ -72,7 +72,8 @@ def create_app(
             services.admission.close()
             expiry.cancel()
             await asyncio.to_thread(services.pipeline.close)
-            services.threads.shutdown(wait=True)
+            for pool in (services.readers, services.writers):
+                pool.shutdown(wait=True)
 
     app = FastAPI(
         title="Person re-identification",
@@ -91,7 +92,7 @@ def create_app(
     if PAGE.is_dir():
         app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     errors.install(app)
-    app.add_middleware(Turnstile)
+    app.add_middleware(Turnstile, health=health, connections=settings.max_connections)
     app.add_middleware(Gate, hosts=own_hosts(settings.allowed_hosts, loopback=settings.loopback))
     app.add_middleware(Envelope, metrics=metrics, health=health)
     return app
@@ -126,7 +127,6 @@ def _services(
     metrics.watch("reid_queue_crops", "Crops that wait for inference.", lambda: batcher.queued)
     metrics.watch("reid_admitted_crops", "Crops in the house.", lambda: admission.inside)
     metrics.watch("reid_body_bytes", "Bytes of request bodies held.", lambda: bodies.held)
-    pool = ThreadPoolExecutor(settings.searchers, thread_name_prefix="gallery")
     return Services(
         settings=settings,
         encoder=encoder,
@@ -137,7 +137,8 @@ def _services(
         metrics=metrics,
         health=health,
         keys=keys,
-        threads=pool,
+        readers=ThreadPoolExecutor(settings.searchers, thread_name_prefix="search"),
+        writers=ThreadPoolExecutor(_WRITERS, thread_name_prefix="write"),
     )
 
 
@@ -150,12 +151,12 @@ def _prepare(services: Services) -> None:
 
 
 async def _expire_now_and_then(services: Services) -> None:
-    """Retention: erases what is past it, every ten minutes, and goes on after a failure."""
+    """Retention: erases what is past it, and goes on after any failure: no entry may stay because a disk was full."""
     with suppress(asyncio.CancelledError):
         while True:
             try:
-                if erased := await services.in_thread(services.galleries.expire):
+                if erased := await services.writing(services.galleries.expire):
                     log.info("retention: %d entries were erased", erased)
-            except GalleryError as error:
+            except Exception as error:
                 log.error("retention failed; it will be tried again", exc_info=error)
-            await asyncio.sleep(_BETWEEN_EXPIRIES_S)
+            await asyncio.sleep(60 * services.settings.expire_every_minutes)

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 Pixels = NDArray[np.uint8]
 
+_STUCK_S = 20.0  # no batch takes so long; one that does is waiting for a device that does not answer
+
 
 @dataclass(eq=False, slots=True)
 class Call:
@@ -106,13 +108,19 @@ class Batcher:
         self._changed = threading.Condition()
         self._closed = False
         self.failures_in_a_row = 0
+        self._began: float | None = None
         self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
 
     @property
     def healthy(self) -> bool:
-        """Whether the last batch succeeded (or none ran yet) and the thread lives."""
-        return self.failures_in_a_row == 0 and self._thread.is_alive()
+        """Whether the last batch succeeded (or none ran yet), none is stuck, and the thread lives."""
+        return self.failures_in_a_row == 0 and self._thread.is_alive() and not self._stuck
+
+    @property
+    def _stuck(self) -> bool:
+        began = self._began
+        return began is not None and time.monotonic() - began > _STUCK_S
 
     @property
     def queued(self) -> int:
@@ -166,8 +174,11 @@ class Batcher:
                 return live
 
     def _infer(self, jobs: Sequence[Job]) -> NDArray[np.float32]:
-        started = time.monotonic()
-        rows = self._encoder(np.stack([job.pixels for job in jobs]))
+        started = self._began = time.monotonic()
+        try:
+            rows = self._encoder(np.stack([job.pixels for job in jobs]))
+        finally:
+            self._began = None
         expected = (len(jobs), self._encoder.embedding.dim)
         if rows.shape != expected:
             raise RuntimeError(f"the model gave {rows.shape} for {len(jobs)} crops; expected {expected}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -15,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from service import framing, multipart
-from service.errors import BadCrop, BadRequest, BodyTooLarge, ClientGone, Overloaded, UnsupportedBody
+from service.errors import BadCrop, BadRequest, BodyTooLarge, ClientGone, DeadlineExceeded, Overloaded, UnsupportedBody
 from service.pipeline import Crop
 from service.settings import MEBI, Settings
 
@@ -25,6 +27,7 @@ FORM = "multipart/form-data"
 ROWS = "application/octet-stream"
 
 _Model = TypeVar("_Model", bound=BaseModel)
+_TOLD = 10  # faults
 
 
 class BodyReader:
@@ -36,12 +39,15 @@ class BodyReader:
         self.held = 0
 
     @contextmanager
-    def hold(self, request: Request) -> Iterator[Body]:
-        """A body to read; its bytes count as held until the block ends. Refuses by Content-Length, before reading."""
+    def hold(self, request: Request, deadline: float) -> Iterator[Body]:
+        """A body to read; its bytes count as held until the block ends. Refuses by Content-Length, before reading.
+
+        deadline: time.monotonic() by which it must have arrived: a camera that lost its power in the middle must not
+        keep its share for ever."""
         if request.headers.get("content-encoding", "identity") != "identity":
             raise UnsupportedBody("compressed bodies are not read: images are compressed already")
         announced = request.headers.get("content-length", "0")
-        body = Body(self, request)
+        body = Body(self, request, deadline)
         if announced.isdecimal():
             body.check(int(announced))
         try:
@@ -61,9 +67,10 @@ class BodyReader:
 class Body:
     """One body on its way in."""
 
-    def __init__(self, reader: BodyReader, request: Request) -> None:
+    def __init__(self, reader: BodyReader, request: Request, deadline: float) -> None:
         self._reader = reader
         self._request = request
+        self._deadline = deadline
         self.size = 0
 
     def check(self, size: int) -> None:
@@ -74,14 +81,17 @@ class Body:
             raise Overloaded(f"{self._reader.budget // MEBI} MiB of request bodies are held already")
 
     async def read(self) -> bytes:
-        """The whole body. Raises BodyTooLarge or Overloaded as soon as a limit is passed."""
+        """The whole body. Raises BodyTooLarge, Overloaded or DeadlineExceeded as soon as a limit is passed."""
         chunks = []
         try:
-            async for chunk in self._request.stream():
-                self.check(self.size + len(chunk))
-                self.size += len(chunk)
-                self._reader.held += len(chunk)
-                chunks.append(chunk)
+            async with asyncio.timeout(self._deadline - time.monotonic()):
+                async for chunk in self._request.stream():
+                    self.check(self.size + len(chunk))
+                    self.size += len(chunk)
+                    self._reader.held += len(chunk)
+                    chunks.append(chunk)
+        except TimeoutError:
+            raise DeadlineExceeded(f"the deadline passed when {self.size} bytes of the body had arrived") from None
         except ClientDisconnect:
             raise ClientGone("the client closed the connection while sending") from None
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -152,6 +162,13 @@ def json_of(body: bytes | bytearray | memoryview, model: type[_Model]) -> _Model
     return validated(value, model)
 
 
+def json_alone(request: Request, body: bytes, model: type[_Model]) -> _Model:
+    """As json_of, for routes whose options are fields of the object: one in the address would be ignored silently."""
+    if request.query_params:
+        raise BadRequest(f"options of a JSON body are its fields; the address has {', '.join(request.query_params)}")
+    return json_of(body, model)
+
+
 def validated(value: Any, model: type[_Model]) -> _Model:
     """`value` as `model`. Raises BadRequest that names every wrong field."""
     try:
@@ -161,10 +178,10 @@ def validated(value: Any, model: type[_Model]) -> _Model:
 
 
 def faults(error: ValidationError) -> str:
-    """Every wrong field with what is allowed, in one line."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in fault['loc']) or 'body'}: {fault['msg']}" for fault in error.errors()
-    )
+    """The wrong fields with what is allowed, in one line; of many the first."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    told = [f"{'.'.join(str(part) for part in fault['loc']) or 'body'}: {fault['msg']}" for fault in found[:_TOLD]]
+    return "; ".join([*told, f"and {len(found) - _TOLD} more"] if len(found) > _TOLD else told)
 
 
 def rows_of(body: bytes, dim: int, max_rows: int) -> NDArray[np.float32]:
@@ -179,15 +196,14 @@ def rows_of(body: bytes, dim: int, max_rows: int) -> NDArray[np.float32]:
 
 def vectors(value: object, dim: int, max_rows: int) -> NDArray[np.float32]:
     """Rows out of JSON as (N, dim) float32, each of length 1."""
-    try:
-        rows = np.asarray(value)
-    except ValueError:
-        rows = np.empty(0, object)
-    if rows.dtype.kind not in "fiu" or rows.ndim != 2 or rows.shape[1] != dim or not len(rows):
+    if not isinstance(value, list) or not value:
+        raise BadRequest(f"embeddings must be at least one row of {dim} numbers; got {_shape(value)}")
+    if len(value) > max_rows:
+        raise BodyTooLarge(f"{len(value)} embeddings in one request; allowed: {max_rows}")
+    # numpy must not guess: for lists of mixed text it would make an array as wide as the longest
+    if not all(isinstance(row, list) and len(row) == dim and set(map(type, row)) <= {int, float} for row in value):
         raise BadRequest(f"embeddings must be at least one row of {dim} numbers each; got {_shape(value)}")
-    if len(rows) > max_rows:
-        raise BodyTooLarge(f"{len(rows)} embeddings in one request; allowed: {max_rows}")
-    return unit(rows)
+    return unit(np.array(value, np.float64))
 
 
 def unit(rows: NDArray[Any]) -> NDArray[np.float32]:

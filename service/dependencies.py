@@ -35,7 +35,7 @@ async def authenticated(
 ) -> Principal:
     """Who asks: the owner of the key, or everyone where the service runs without keys."""
     principal = LOCAL
-    if svc.keys is not None:
+    if svc.keys is not None and not svc.keys.open:
         key = bearer.credentials if bearer else header
         if key is None:
             raise Unauthorised("send an API key: 'Authorization: Bearer …' or 'X-API-Key: …'")

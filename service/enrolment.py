@@ -20,7 +20,7 @@ from service.bodies import (
     base64_crop,
     form_images,
     form_of,
-    json_of,
+    json_alone,
     media_type,
     some,
     validated,
@@ -49,7 +49,7 @@ def many(request: Request, body: bytes, on_error: OnError, svc: Services) -> Enr
     """The body of POST …/entries. Raises BadRequest, BodyTooLarge, UnsupportedBody, WrongModel."""
     limit, kind = svc.settings.max_crops, media_type(request)
     if kind == JSON:
-        wish = json_of(body, EnrolBody)
+        wish = json_alone(request, body, EnrolBody)
         enrolment = _from_json([(entry.id, entry) for entry in wish.entries], wish.on_error, svc)
     elif kind == FORM:
         parts = form_of(request, body, limit)
@@ -75,7 +75,7 @@ def one(request: Request, entry_id: str, body: bytes, svc: Services) -> Enrolmen
     """The body of PUT …/entries/{id}: JSON, or one raw image with what is known of it as query parameters."""
     kind = media_type(request)
     if kind == JSON:
-        return _from_json([(entry_id, json_of(body, EntryBody))], "fail", svc)
+        return _from_json([(entry_id, json_alone(request, body, EntryBody))], "fail", svc)
     if kind in IMAGE_TYPES:
         fields: dict[str, Any] = dict(request.query_params)
         if "attributes" in fields:

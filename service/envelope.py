@@ -96,7 +96,7 @@ class Envelope:
 
 
 _QUIET = {"/livez", "/readyz", "/metrics"}
-_PROBES = {"/livez", "/readyz"}  # orchestrators ask by address; there is nothing to steal
+PROBES = {"/livez", "/readyz"}  # orchestrators ask by address; there is nothing to steal
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 _REASONS = {429: "full", 413: "too large", 401: "no key", 403: "not allowed"}
 
@@ -127,7 +127,7 @@ class Gate:
     def _complaint(self, scope: Scope) -> str | None:
         headers = Headers(scope=scope)
         host = re.sub(r":\d*$", "", headers.get("host", "")).lower()
-        if self._hosts and host not in self._hosts and scope["path"] not in _PROBES:
+        if self._hosts and host not in self._hosts and scope["path"] not in PROBES:
             return f"the Host header names {host[:128]!r}; --allowed-hosts lists the names this service answers to"
         if scope["method"] not in _SAFE and headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
             return "a page of another site may not send requests here"

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from gallery_index import errors as gallery
 from reid_contract import BadImage
+from service.keys import KeyFileError
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,10 @@ class Overloaded(ServiceError):
         self.retry_after = retry_after
 
 
+class TooManyConnections(ServiceError):
+    """More connections than the operator allows; this one is closed with the answer."""
+
+
 class ShuttingDown(ServiceError):
     """The service is stopping and takes no new work."""
 
@@ -112,6 +117,8 @@ TABLE: dict[type[Exception], Row] = {
     WrongModel: Row(409, "The model and the embeddings do not fit"),
     Overloaded: Row(429, "The service is full", retry_after=1),
     ClientGone: Row(499, "The client went away"),
+    TooManyConnections: Row(503, "Too many connections", retry_after=1),
+    KeyFileError: Row(503, "The API keys cannot be read", public=False, retry_after=10),
     ShuttingDown: Row(503, "The service is stopping", retry_after=5),
     InferenceFailed: Row(503, "The model failed", retry_after=1),
     gallery.StorageFailed: Row(503, "The gallery's storage failed", public=False, retry_after=10),
@@ -142,6 +149,8 @@ def answer(error: Exception, *, triton: bool = False) -> Response:
     headers = {}
     if row.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(getattr(error, "retry_after", row.retry_after))))
+    if isinstance(error, TooManyConnections):
+        headers["Connection"] = "close"
     if row.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="reid"'
     detail = str(error) if row.public else row.title

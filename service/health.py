@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 class Health:
     """Set by the lifespan, the batcher and the signal handler; read by /readyz.
 
-    stop: ends the process (the server's own shutdown); a test or an embedding application may leave it out."""
+    stop: ends the process (the server's own shutdown); connections: how many are open. A test or an embedding
+    application may leave both out."""
 
     ready: bool = False
     draining: bool = False
     broken: bool = False
     stop: Callable[[], None] | None = field(default=None)
+    connections: Callable[[], int] = field(default=lambda: 0)
 
     def break_down(self) -> None:
         """The model fails again and again: no more traffic, and an end for the supervisor to see."""

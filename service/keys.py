@@ -23,7 +23,7 @@ from filelock import FileLock
 
 from service.schemas import GALLERY_PATTERN
 
-Scope = Literal["embed", "search", "enrol", "erase", "admin"]
+Scope = Literal["metrics", "embed", "search", "enrol", "erase", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 _KEY = re.compile(r"reid_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
@@ -80,10 +80,12 @@ class KeyRecord:
 class KeyFile:
     """The keys of one service. A change by the command line is seen by a running service with its next request.
 
-    master: one more key, with every scope, that is in no file."""
+    master: one more key, with every scope, that is in no file. open_at_first: everyone may come in until the first key
+    is made; after that nobody without, even if the file is lost."""
 
-    def __init__(self, path: Path, *, master: str | None = None) -> None:
+    def __init__(self, path: Path, *, master: str | None = None, open_at_first: bool = False) -> None:
         self.path = path
+        self._open = open_at_first and not master
         self._master = _digest(master) if master else None
         self._stamp: tuple[int, int] | None = None
         self._records: dict[str, KeyRecord] = {}
@@ -92,6 +94,13 @@ class KeyFile:
         """All keys, revoked ones too. Raises KeyFileError for a file that is not one of ours."""
         self._refresh()
         return list(self._records.values())
+
+    @property
+    def open(self) -> bool:
+        """Whether no key was ever made, and none is needed. Raises KeyFileError."""
+        if self._open:
+            self._open = not self.records()
+        return self._open
 
     def authenticate(self, key: str) -> Principal | None:
         """Whose key this is; None where it is unknown, revoked or expired."""

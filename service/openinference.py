@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated, Any
 
 import numpy as np
@@ -148,11 +149,11 @@ def _images(tensor: InputTensor, raw: memoryview, spec: PreprocessSpec) -> Pixel
 
 
 def _listed(data: list[Any] | None, size: int) -> Pixels:
-    try:
-        values = np.asarray(data).ravel()
-    except ValueError:
-        values = np.empty(0)
-    whole = values.dtype.kind in "iu" and len(values) == size
-    if not whole or values.min() < 0 or values.max() > 255:
+    """data: flat or nested, as the protocol allows. Types are looked at before numpy makes what it thinks fits."""
+    values = data or []
+    while set(map(type, values)) == {list}:
+        values = list(chain.from_iterable(values))
+    whole = len(values) == size and set(map(type, values)) == {int}
+    if not whole or min(values) < 0 or max(values) > 255:
         raise BadRequest(f"{INPUT!r} must have {size} whole numbers from 0 to 255 as data, or binary data")
-    return values.astype(np.uint8)
+    return np.array(values, np.uint8)

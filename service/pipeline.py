@@ -85,7 +85,10 @@ class Pipeline:
         spec = self.encoder.preprocess
         pixels = np.zeros((1, spec.height, spec.width, 3), np.uint8)
         try:
-            await self.embed_pixels(pixels, Demand(time.monotonic() + _PROBE_S))
+            async with asyncio.timeout(_PROBE_S):
+                await self.embed_pixels(pixels, Demand(time.monotonic() + _PROBE_S))
+        except TimeoutError:
+            return f"the model did not embed a probe within {_PROBE_S:g} s"
         except ServiceError as error:
             return str(error)
         return None

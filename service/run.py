@@ -10,6 +10,7 @@ import uvicorn
 import gallery_index
 from service import logs
 from service.app import create_app
+from service.connections import ImpatientProtocol
 from service.cpus import usable_cpus
 from service.encoder import OnnxEncoder
 from service.health import Health
@@ -25,6 +26,7 @@ _KEEP_ALIVE_S = 75  # longer than the pools of usual clients and proxies: whoeve
 def serve(settings: Settings) -> int:
     """Serves until a signal. Returns 0 after a drain, 1 if the model broke down. Raises what keeps it from starting."""
     logs.configure(settings.log_format, settings.log_level)
+    check_tracing(settings)
     keys = key_file(settings)
     threads = settings.threads or usable_cpus()
     encoder = OnnxEncoder(
@@ -42,7 +44,7 @@ def serve(settings: Settings) -> int:
         health = Health()
         app = create_app(settings, encoder=encoder, galleries=galleries, keys=keys, health=health)
         server = Server(_config(app, settings), health=health, notice_s=settings.drain_notice_s)
-        health.stop = server.stop
+        health.stop, health.connections = server.stop, server.connections
         server.run()
         return 1 if health.broken or not server.started else 0
     finally:
@@ -55,11 +57,10 @@ def key_file(settings: Settings) -> KeyFile | None:
         if not settings.loopback:
             log.warning("--no-auth on %s: everyone who reaches the port may read and erase galleries", settings.host)
         return None
-    keys = KeyFile(settings.keys, master=settings.api_key.get_secret_value() if settings.api_key else None)
-    if settings.api_key or keys.records():
+    master = settings.api_key.get_secret_value() if settings.api_key else None
+    keys = KeyFile(settings.keys, master=master, open_at_first=settings.loopback)
+    if settings.api_key or keys.records() or settings.loopback:
         return keys
-    if settings.loopback:
-        return None
     raise ValueError(
         f"others can reach {settings.host}, and {settings.keys} holds no API keys; "
         "make one with `python -m service keys create NAME`, set REID_API_KEY, or say --no-auth"
@@ -82,13 +83,12 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=ImpatientProtocol,
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=settings.max_connections,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=settings.drain_timeout_s,
         backlog=2048,

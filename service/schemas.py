@@ -18,12 +18,15 @@ from pydantic import (
     StrictInt,
     StrictStr,
     WithJsonSchema,
+    model_validator,
 )
 
 from gallery_index.types import Filter
 
 MAX_K = 100_000
 MAX_ATTRIBUTES = 64
+MAX_LISTED = 10_000
+_MAX_FIELDS = 64
 GALLERY_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 
@@ -43,6 +46,13 @@ def _instant(value: object) -> datetime:
         raise ValueError("is outside the years 1 to 9999") from None
 
 
+def _few(value: object) -> object:
+    """Every field that is not known would be an error of its own: a million of them are not looked at."""
+    if isinstance(value, dict) and len(value) > _MAX_FIELDS:
+        raise ValueError(f"has {len(value)} fields; allowed: at most {_MAX_FIELDS}")
+    return value
+
+
 def _not_dots(value: str) -> str:
     if value in {".", ".."}:
         raise ValueError("'.' and '..' cannot be part of a web address")
@@ -54,8 +64,11 @@ EntryId = Annotated[
     str, Field(min_length=1, max_length=256, pattern=r"^[^/\x00-\x1f\x7f]+$"), AfterValidator(_not_dots)
 ]
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Attribute = StrictBool | StrictInt | FiniteFloat | Annotated[StrictStr, Field(max_length=1024)]
-Attributes = Annotated[dict[Name, Attribute], Field(max_length=MAX_ATTRIBUTES)]
+Attribute = StrictBool | StrictInt | FiniteFloat | Annotated[StrictStr, Field(max_length=256)]
+Attributes = Annotated[dict[Name, Attribute], Field(max_length=MAX_ATTRIBUTES), BeforeValidator(_few)]
+Names = Annotated[list[Name], Field(max_length=MAX_LISTED, fail_fast=True)]
+NamesInAddress = Annotated[list[Name], Field(max_length=32)]  # an address has 64 KiB at most
+Images = Annotated[list[str], Field(max_length=MAX_LISTED, fail_fast=True)]
 OnError = Literal["fail", "skip"]
 Vector = Annotated[list[float], SkipValidation]
 
@@ -65,14 +78,19 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_fields(cls, value: object) -> object:
+        return _few(value)
+
 
 class FilterBody(Strict):
     """Which entries may be answered; every part that is given must hold."""
 
-    cameras: list[Name] | None = Field(None, description="The entry's camera is one of these.")
-    not_cameras: list[Name] = Field([], description="The entry's camera is none of these.")
-    persons: list[Name] | None = Field(None, description="The entry's person is one of these.")
-    not_persons: list[Name] = Field([], description="The entry's person is none of these.")
+    cameras: Names | None = Field(None, description="The entry's camera is one of these.")
+    not_cameras: Names = Field([], description="The entry's camera is none of these.")
+    persons: Names | None = Field(None, description="The entry's person is one of these.")
+    not_persons: Names = Field([], description="The entry's person is none of these.")
     since: Instant | None = Field(None, description="captured_at is this or later.")
     until: Instant | None = Field(None, description="captured_at is earlier than this.")
     attributes: Attributes = Field({}, description="Each of these attributes has exactly this value.")
@@ -90,10 +108,16 @@ class FilterBody(Strict):
         )
 
 
+class EmbedQuery(Strict):
+    """The query parameters of routes that take crops, beside image bodies."""
+
+    on_error: OnError = Field("fail", description="What one bad crop does: 'fail' the request, or 'skip' the crop.")
+
+
 class EmbedBody(Strict):
     """POST /embed as JSON."""
 
-    images: list[str] = Field(description="JPEG, PNG or WebP crops, base64.")
+    images: Images = Field(description="JPEG, PNG or WebP crops, base64.")
     on_error: OnError = Field("fail", description="What one bad crop does: 'fail' the request, or 'skip' the crop.")
 
 
@@ -125,7 +149,7 @@ class SearchQuery(SearchOptions):
 class SearchBody(SearchOptions):
     """POST /search as JSON: exactly one of `images`, `embeddings` and `like`."""
 
-    images: list[str] | None = Field(None, description="JPEG, PNG or WebP crops, base64.")
+    images: Images | None = Field(None, description="JPEG, PNG or WebP crops, base64.")
     embeddings: Annotated[list[list[float]], SkipValidation] | None = Field(
         None, description="Rows of an /embed answer."
     )
@@ -167,8 +191,29 @@ class NamedEntryBody(EntryBody, NamedEntryMeta):
 class EnrolBody(Strict):
     """POST of entries as JSON."""
 
-    entries: list[NamedEntryBody]
+    entries: Annotated[list[NamedEntryBody], Field(max_length=MAX_LISTED, fail_fast=True)]
     on_error: OnError = Field("fail", description="What one bad crop does: 'fail' the request, or 'skip' its entry.")
+
+
+class EntriesQuery(Strict):
+    """Which entries to look at or to erase, as query parameters; every part that is given must hold."""
+
+    camera_id: NamesInAddress | None = Field(None, description="Of these cameras.")
+    person_id: NamesInAddress | None = Field(None, description="Of these persons.")
+    since: Instant | None = Field(None, description="captured_at is this or later.")
+    until: Instant | None = Field(None, description="captured_at is earlier than this.")
+
+    def where(self) -> Filter:
+        """The gallery's own type."""
+        cameras, persons = (frozenset(names) if names else None for names in (self.camera_id, self.person_id))
+        return Filter(cameras=cameras, persons=persons, since=self.since, until=self.until)
+
+
+class PageQuery(EntriesQuery):
+    """The query parameters of a page of entries."""
+
+    cursor: str | None = Field(None, max_length=1024, description="Of the page before.")
+    limit: int = Field(100, ge=1, le=1000, description="Entries on one page at most.")
 
 
 class GalleryBody(Strict):

@@ -37,6 +37,10 @@ class Server(uvicorn.Server):
         self._health.draining = True
         log.info("draining: no longer ready, stopping in %g s", self._notice_s)
 
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self.server_state.connections)
+
     def stop(self) -> None:
         """Ends the process without notice; what is in flight is still answered."""
         self.should_exit = True

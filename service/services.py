@@ -31,6 +31,7 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _GALLERY = re.compile(GALLERY_PATTERN)
+_LAST_CHANCE_S = 0.05  # for those who know better what was late to say so
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Services:
     metrics: Metrics
     health: Health
     keys: KeyFile | None
-    threads: ThreadPoolExecutor
+    readers: ThreadPoolExecutor
+    writers: ThreadPoolExecutor
 
     @property
     def space(self) -> EmbeddingSpec:
@@ -61,10 +63,10 @@ class Services:
             raise gallery_errors.UnknownGallery(f"no gallery named {name!r}")
         return self.galleries.open(name, self.space)
 
-    def gallery_sizes(self) -> dict[str, int]:
-        """Entries by gallery; one that is just being removed is left out."""
+    def gallery_sizes(self, principal: Principal) -> dict[str, int]:
+        """Entries by gallery that the key may see; one that is just being removed is left out."""
         sizes = {}
-        for name in self.galleries.names():
+        for name in filter(principal.sees, self.galleries.names()):
             with suppress(gallery_errors.GalleryError):
                 sizes[name] = self.galleries.open(name).count()
         return sizes
@@ -72,16 +74,22 @@ class Services:
     def receive(self, request: Request) -> AbstractContextManager[Body]:
         """A body to read. Raises Overloaded while the house is full: then not even the body is worth reading."""
         self.admission.check(1)
-        return self.bodies.hold(request)
+        return self.bodies.hold(request, self.deadline(request))
 
     async def in_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Runs what blocks (disk, index) in the gallery's threads."""
+        """Runs what blocks and only reads in threads of its own."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.threads, lambda: work(*args, **kwargs))
+        return await loop.run_in_executor(self.readers, lambda: work(*args, **kwargs))
+
+    async def writing(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """As `in_thread`, for what writes: a long erasure keeps no thread from those who search."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.writers, lambda: work(*args, **kwargs))
 
     async def in_time(self, request: Request, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """As `in_thread`, while the caller waits: what has no thread by the deadline, or nobody to answer, is left."""
-        return await while_connected(request, self.in_thread(self.timely(request, work), *args, **kwargs))
+        work = self.timely(request, work)
+        return await while_connected(request, self.deadline(request), self.in_thread(work, *args, **kwargs))
 
     def timely(self, request: Request, work: Callable[_P, _T]) -> Callable[_P, _T]:
         """`work`, which raises DeadlineExceeded instead of beginning after the request's deadline."""
@@ -100,7 +108,7 @@ class Services:
         """Embeds admitted crops for as long as the caller is there and its deadline has not passed."""
         side = self.settings.thumbnail_side if thumbnails and self.settings.store_thumbnails else None
         demand = Demand(self.deadline(request), skip_bad, side)
-        return await while_connected(request, self.pipeline.embed(crops, demand))
+        return await while_connected(request, demand.deadline, self.pipeline.embed(crops, demand))
 
     def deadline(self, request: Request) -> float:
         """time.monotonic() after which nobody waits, out of X-Request-Deadline-Ms or the setting; it runs from the
@@ -119,15 +127,19 @@ class Services:
         return int(text) / 1000
 
 
-async def while_connected(request: Request, work: Awaitable[_T]) -> _T:
-    """Awaits `work`, and gives it up when the client closes the connection. The body must have been read."""
+async def while_connected(request: Request, deadline: float, work: Awaitable[_T]) -> _T:
+    """Awaits `work`, and gives it up at the deadline, or when the client closes the connection. The body must have
+    been read. deadline: time.monotonic()."""
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_disconnect(request))
     try:
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
+        left = max(deadline - time.monotonic(), 0) + _LAST_CHANCE_S
+        await asyncio.wait((task, gone), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        if gone.done():
             raise ClientGone("the client closed the connection before its answer was ready")
-        return task.result()
+        raise DeadlineExceeded("the deadline passed before the answer was ready")
     finally:
         task.cancel()
         gone.cancel()

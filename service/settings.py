@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     decoders: int | None = Field(
         None, ge=1, le=256, description="Threads that decode and resize images. Default: as many as --threads."
     )
-    searchers: int = Field(2, ge=1, le=64, description="Threads that search and write galleries.")
+    searchers: int = Field(2, ge=1, le=64, description="Threads that search and read galleries.")
     max_batch: int = Field(16, ge=1, le=1024, description="Crops in one inference at most.")
 
     queue_crops: int = Field(
@@ -105,6 +105,9 @@ class Settings(BaseSettings):
         description="Failed batches in a row after which the service stops, for its supervisor to restart.",
     )
 
+    expire_every_minutes: int = Field(
+        60, ge=1, le=10_080, description="Minutes between erasures of what is past its gallery's retention."
+    )
     store_thumbnails: bool = Field(False, description="Keep a small JPEG of every enrolled crop, for the search page.")
     examples_dir: Path | None = Field(
         None, description="Folder of crops that the search page offers as example queries, by file name."

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from gallery_index.interface import Gallery
-from gallery_index.types import Filter
+from gallery_index.interface import EVERYTHING, Gallery
 from service import enrolment
 from service.answer_schemas import CountAnswer, EnrolAnswer, EntryAnswer, PageAnswer, entry_answer
 from service.answers import json_answer
@@ -17,7 +16,7 @@ from service.errors import BadRequest, NotThere
 from service.keys import Principal
 from service.openapi import enrol_bodies, problems
 from service.pipeline import Embedded
-from service.schemas import EnrolBody, EntryBody, EntryId, OnError
+from service.schemas import EmbedQuery, EnrolBody, EntriesQuery, EntryBody, EntryId, PageQuery
 from service.services import Services
 
 router = APIRouter(prefix="/galleries/{gallery}/entries", tags=["entries"])
@@ -33,16 +32,12 @@ IdInPath = Annotated[EntryId, Path(alias="id", description="Id of the entry.")]
     openapi_extra=enrol_bodies(EnrolBody),
 )
 async def enrol(
-    request: Request,
-    gallery: GalleryName,
-    svc: Svc,
-    principal: MayEnrol,
-    on_error: Annotated[OnError, Query(description="'fail' the request, or 'skip' the bad crop's entry.")] = "fail",
+    request: Request, gallery: GalleryName, svc: Svc, principal: MayEnrol, query: Annotated[EmbedQuery, Query()]
 ) -> Response:
     """Stores entries; an id that is there already is replaced. The answer comes when they are durable."""
     target = await svc.in_thread(svc.timely(request, svc.gallery), gallery, principal)
     with svc.receive(request) as reading:
-        wish = enrolment.many(request, await reading.read(), on_error, svc)
+        wish = enrolment.many(request, await reading.read(), query.on_error, svc)
         created, stored, embedded = await _store(request, wish, target, svc, principal)
     return json_answer(
         {"gallery": target.name, "enrolled": stored, "created": created, "errors": _errors(wish, embedded)}
@@ -69,35 +64,23 @@ async def put(request: Request, gallery: GalleryName, entry_id: IdInPath, svc: S
 
 
 @router.get("", response_model=PageAnswer, responses=problems(401, 403, 404, 409, 422, 503))
-async def page(
-    gallery: GalleryName,
-    svc: Svc,
-    principal: MaySearch,
-    *,
-    cursor: Annotated[str | None, Query(max_length=1024, description="Of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000, description="Entries on one page at most.")] = 100,
-    camera_id: Annotated[list[str] | None, Query(description="Only of these cameras.")] = None,
-    person_id: Annotated[list[str] | None, Query(description="Only of these persons.")] = None,
-) -> Response:
+async def page(gallery: GalleryName, svc: Svc, principal: MaySearch, query: Annotated[PageQuery, Query()]) -> Response:
     """Entries in the order of their ids, a page at a time."""
-    where = _where(camera_id, person_id)
-    found = await svc.in_thread(lambda: svc.gallery(gallery, principal).page(where, cursor=cursor, limit=limit))
+    found = await svc.in_thread(
+        lambda: svc.gallery(gallery, principal).page(query.where(), cursor=query.cursor, limit=query.limit)
+    )
     return json_answer({"entries": [entry_answer(s) for s in found.sightings], "cursor": found.cursor})
 
 
 @router.delete("", response_model=CountAnswer, responses=problems(401, 403, 404, 409, 422, 503))
 async def erase(
-    gallery: GalleryName,
-    svc: Svc,
-    principal: MayErase,
-    camera_id: Annotated[list[str] | None, Query(description="Of these cameras.")] = None,
-    person_id: Annotated[list[str] | None, Query(description="Of these persons.")] = None,
+    gallery: GalleryName, svc: Svc, principal: MayErase, query: Annotated[EntriesQuery, Query()]
 ) -> Response:
-    """Erases all entries of a person (or a camera): no byte of them is left in any file afterwards."""
+    """Erases all entries of a person, a camera or a time: no byte of them is left in any file afterwards."""
     target = await svc.in_thread(svc.gallery, gallery, principal)
-    if not camera_id and not person_id:
-        raise BadRequest("say whose entries to erase: person_id or camera_id")
-    deleted = await svc.in_thread(target.erase, _where(camera_id, person_id), by=principal.name)
+    if query.where() == EVERYTHING:
+        raise BadRequest("say whose entries to erase: person_id, camera_id, since or until")
+    deleted = await svc.writing(target.erase, query.where(), by=principal.name)
     return json_answer({"deleted": deleted})
 
 
@@ -124,7 +107,7 @@ async def thumbnail(gallery: GalleryName, entry_id: IdInPath, svc: Svc, principa
 @router.delete("/{id}", response_model=CountAnswer, responses=problems(401, 403, 404, 409, 422, 503))
 async def delete(gallery: GalleryName, entry_id: IdInPath, svc: Svc, principal: MayErase) -> Response:
     """Deletes one entry; one that is not there is no error, so that a retry is safe."""
-    deleted = await svc.in_thread(lambda: svc.gallery(gallery, principal).delete([entry_id], by=principal.name))
+    deleted = await svc.writing(lambda: svc.gallery(gallery, principal).delete([entry_id], by=principal.name))
     return json_answer({"deleted": deleted})
 
 
@@ -139,7 +122,7 @@ async def _store(
             embedded = await svc.embed(request, crops, skip_bad=wish.on_error == "skip", thumbnails=True)
         entries = enrolment.entries(wish, embedded)
         upsert = svc.timely(request, target.upsert)
-        created = await svc.in_thread(upsert, entries, by=principal.name) if entries else 0
+        created = await svc.writing(upsert, entries, by=principal.name) if entries else 0
     return created, len(entries), embedded
 
 
@@ -151,7 +134,3 @@ def _errors(wish: Enrolment, embedded: Embedded | None) -> list[dict[str, Any]]:
         {"index": places[failure.index], "id": wish.ids[places[failure.index]], "detail": failure.reason}
         for failure in embedded.failures
     ]
-
-
-def _where(cameras: list[str] | None, persons: list[str] | None) -> Filter:
-    return Filter(cameras=frozenset(cameras) if cameras else None, persons=frozenset(persons) if persons else None)

@@ -39,7 +39,7 @@ async def create(request: Request, gallery: NewName, svc: Svc, principal: MayAdm
     """Makes a gallery for the served model; one that is there stays as it is, apart from a retention that is given."""
     if not principal.sees(gallery):
         raise Forbidden(f"the key {principal.name!r} may use the gallery {principal.gallery!r} only")
-    with svc.bodies.hold(request) as reading:
+    with svc.bodies.hold(request, svc.deadline(request)) as reading:
         body = await reading.read()
     wish = json_of(body, GalleryBody) if body else GalleryBody()
 
@@ -49,7 +49,7 @@ async def create(request: Request, gallery: NewName, svc: Svc, principal: MayAdm
             made.set_retention(wish.retention_days, by=principal.name)
         return gallery_answer(made.info())
 
-    return json_answer(await svc.in_thread(work))
+    return json_answer(await svc.writing(work))
 
 
 @router.get("/{gallery}", response_model=GalleryAnswer, responses=problems(401, 403, 404, 409, 503))
@@ -64,5 +64,5 @@ async def drop(gallery: GalleryName, svc: Svc, principal: MayAdmin) -> Response:
     """Removes a gallery, of whichever model, and wipes its files."""
     if not principal.sees(gallery):
         raise Forbidden(f"the key {principal.name!r} may use the gallery {principal.gallery!r} only")
-    await svc.in_thread(svc.galleries.drop, gallery, by=principal.name)
+    await svc.writing(svc.galleries.drop, gallery, by=principal.name)
     return Response(status_code=204)

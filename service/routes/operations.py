@@ -32,6 +32,7 @@ async def readyz(svc: Svc) -> Response:
 
 
 @router.get("/metrics", response_class=Response, responses=problems(401))
-async def metrics(svc: Svc, _: AnyKey) -> Response:
-    """Prometheus' text format."""
-    return Response(svc.metrics.render(await svc.in_thread(svc.gallery_sizes)), media_type=CONTENT_TYPE_LATEST)
+async def metrics(svc: Svc, principal: AnyKey) -> Response:
+    """Prometheus' text format; sizes of the galleries that the key may see."""
+    sizes = await svc.in_thread(svc.gallery_sizes, principal)
+    return Response(svc.metrics.render(sizes), media_type=CONTENT_TYPE_LATEST)

@@ -15,7 +15,7 @@ from gallery_index.interface import Gallery
 from gallery_index.types import Match
 from service.answer_schemas import SearchAnswer, match_answer
 from service.answers import errors_of, json_answer
-from service.bodies import JSON, ROWS, base64_crops, crops_of, json_of, media_type, rows_of, vectors
+from service.bodies import JSON, ROWS, base64_crops, crops_of, json_alone, media_type, rows_of, vectors
 from service.dependencies import MaySearch, Svc
 from service.errors import BadCrop, BadRequest, WrongModel
 from service.keys import Principal
@@ -81,7 +81,7 @@ def _question(request: Request, body: bytes, query: SearchQuery, svc: Services) 
         return _Question(query, rows=rows_of(body, svc.space.dim, limit))
     if kind != JSON:
         return _Question(query, crops=crops_of(request, body, limit))
-    wish = json_of(body, SearchBody)
+    wish = json_alone(request, body, SearchBody)
     given = [name for name in ("images", "embeddings", "like") if getattr(wish, name) is not None]
     if len(given) != 1:
         raise BadRequest(f"give exactly one of images, embeddings and like; got {' and '.join(given) or 'none'}")

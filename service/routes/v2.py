@@ -83,8 +83,8 @@ async def infer(request: Request, svc: Svc, _: MayEmbed) -> Response:
         if len(wish.images) > svc.settings.max_crops:
             raise BodyTooLarge(f"{len(wish.images)} images in one request; allowed: {svc.settings.max_crops}")
         with svc.admission.admit(len(wish.images)):
-            embedding = svc.pipeline.embed_pixels(wish.images, Demand(svc.deadline(request)))
-            rows = await while_connected(request, embedding)
+            demand = Demand(svc.deadline(request))
+            rows = await while_connected(request, demand.deadline, svc.pipeline.embed_pixels(wish.images, demand))
     content, headers = openinference.write(rows, wish)
     return Response(content, headers=headers)
 

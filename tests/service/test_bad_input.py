@@ -246,7 +246,7 @@ def test_what_is_not_there(client: TestClient) -> None:
 
 
 def test_erasing_everything_by_accident(client: TestClient) -> None:
-    refused(client.delete("/galleries/default/entries"), 422, "person_id or camera_id")
+    refused(client.delete("/galleries/default/entries"), 422, "person_id, camera_id, since or until")
 
 
 def test_text_of_the_operating_system_stays_inside(

@@ -136,6 +136,27 @@ def test_the_gallery_hears_the_name_of_the_key(start: Start, keys: KeyFile, gall
     assert asked == [("upsert", "Camera 7"), ("search", "Camera 7"), ("delete", "Camera 7")]
 
 
+def test_a_key_is_asked_for_as_soon_as_there_is_one(start: Start, tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    client = start(keys=KeyFile(file, open_at_first=True))
+    assert client.get("/galleries").status_code == 200
+    key = KeyFile(file).create("first", ["search"])
+    assert client.get("/galleries").status_code == 401
+    assert client.get("/galleries", headers={"X-API-Key": key}).status_code == 200
+    file.write_text("{}")
+    assert client.get("/galleries", headers={"X-API-Key": key}).status_code == 503
+
+
+def test_metrics_tell_a_key_of_its_own_gallery_only(start: Start, keys: KeyFile, galleries: MemoryGalleries) -> None:
+    client = start(keys=keys)
+    galleries.create("secret", galleries.open("default").embedding, by="test")
+    bound = keys.create("bound", ["metrics"], gallery="default")
+    told = client.get("/metrics", headers={"X-API-Key": bound}).text
+    assert 'gallery="default"' in told
+    assert "secret" not in told
+    assert client.post("/search", headers={"X-API-Key": bound}).status_code == 403
+
+
 def test_the_file_holds_no_secret_and_belongs_to_its_owner(keys: KeyFile) -> None:
     key = keys.create("camera", ["embed", "search"])
     assert re.fullmatch(r"reid_[0-9a-f]{12}_[\w-]{43}", key)

@@ -66,15 +66,26 @@ def test_which_addresses_are_this_machine(host: str, loopback: bool) -> None:
 
 def test_who_may_come_in(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
-    assert key_file(Settings(keys=path)) is None
+    running = key_file(Settings(keys=path))
+    assert running is not None
+    assert running.open
     assert key_file(Settings(keys=path, host="0.0.0.0", no_auth=True)) is None
     with pytest.raises(ValueError, match=r"others can reach 0\.0\.0\.0"):
         key_file(Settings(keys=path, host="0.0.0.0"))
     KeyFile(path).create("a", ["embed"])
+    assert not running.open
     for host in ("0.0.0.0", "127.0.0.1"):
-        assert key_file(Settings(keys=path, host=host)) is not None
+        assert not _file(path, host).open
     KeyFile(path).revoke("a")
-    assert key_file(Settings(keys=path)) is not None, "revoking the last key must not open the door"
+    assert not _file(path, "127.0.0.1").open, "revoking the last key must not open the door"
+    path.unlink()
+    assert not running.open, "losing the file must not open the door of a running service"
+
+
+def _file(path: Path, host: str) -> KeyFile:
+    keys = key_file(Settings(keys=path, host=host))
+    assert keys is not None
+    return keys
 
 
 def test_a_containers_quota_counts(tmp_path: Path) -> None:
@@ -97,3 +108,8 @@ def test_tracing_without_an_exporter_is_refused() -> None:
     check_tracing(Settings())
     with pytest.raises(ValueError, match=r"pip install 'fastapi\[opentelemetry\]'"):
         check_tracing(Settings(tracing=True))
+
+
+def test_a_service_that_cannot_send_its_spans_does_not_start(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--tracing", "--model", "nowhere.onnx"]) == 1
+    assert "--tracing needs an exporter" in capsys.readouterr().err
