@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
+from gallery_index.errors import StorageFailed
 from gallery_index.types import Filter
 
 _stream = logging.getLogger(__name__)
@@ -39,15 +40,21 @@ class AuditLog:
         self._directory = directory
 
     def record(self, action: Action, gallery: str, *, by: str, count: int, **details: object) -> None:
-        """count: entries stored, found or removed. O_APPEND makes one line one write, whatever thread it comes from."""
+        """count: entries stored, found or removed. O_APPEND makes one line one write, whatever thread it comes from.
+
+        Raises StorageFailed: a search that cannot be noted gives no answer; what a write has stored stays stored, and
+        the same call again is safe."""
         now = datetime.now(UTC)
         line = _line(now, action, gallery, by=by, count=count, **details)
         path = self._directory / f"audit-{now:%Y-%m}.jsonl"
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.write(fd, line.encode() + b"\n")
-        finally:
-            os.close(fd)
+            fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(fd, line.encode() + b"\n")
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise StorageFailed(f"{path}: {error.strerror or error}; what is not noted is not answered") from error
 
 
 def _line(now: datetime, action: Action, gallery: str, **details: object) -> str:

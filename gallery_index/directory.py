@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -15,11 +14,11 @@ from filelock import FileLock, Timeout
 from gallery_index.audit import AuditLog
 from gallery_index.database import Durability
 from gallery_index.errors import DirectoryInUse, StorageFailed, UnknownGallery
+from gallery_index.expiry import expire, expire_all
 from gallery_index.files import sync_directory
 from gallery_index.gallery import EmbeddedGallery
 from gallery_index.store import FILE, Store
 from gallery_index.tuning import Tuning
-from gallery_index.types import Filter
 from gallery_index.validation import check_name, check_same_model
 from reid_contract import EmbeddingSpec
 
@@ -90,7 +89,7 @@ class EmbeddedGalleries:
 
     def expire(self) -> int:
         """Erases what is past its gallery's retention."""
-        return sum(self._expire(self.open(name)) for name in self.names())
+        return expire_all(self.names(), self._expire)
 
     def close(self) -> None:
         """Waits for running calls, then gives up the directory."""
@@ -115,12 +114,9 @@ class EmbeddedGalleries:
         unfinished.rename(self._directory / name)
         sync_directory(self._directory)
 
-    def _expire(self, gallery: EmbeddedGallery) -> int:
-        days = gallery.info().retention_days
-        if days is None:
-            return 0
-        old = Filter(until=datetime.now(UTC) - timedelta(days=days))
-        return gallery.erase(old, by="retention") if gallery.count(old) else 0
+    def _expire(self, name: str) -> int:
+        gallery = self.open(name)
+        return expire(gallery, gallery.info().retention_days)
 
     def _sweep(self) -> None:
         """Removes what an interrupted create or drop has left."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gallery_index.coarse import GROWTH, Coarse
-from gallery_index.scan import Hits, Mask, scan_mask, scan_slots
+from gallery_index.scan import NO_HITS, Hits, Mask, scan_mask, scan_slots
 from gallery_index.tuning import Tuning
 from gallery_index.twostage import two_stage
 from gallery_index.types import Embedding
@@ -84,6 +84,8 @@ class Engine:
 
     def nearest(self, queries: Embedding, count: int, allowed: Slots | None) -> list[Hits]:
         """The exact best `count` of each query. queries (Q, D); allowed: None for all, else slots that are in use."""
+        if not self.entries:  # with a coarse stage still there, if all were erased
+            return [NO_HITS] * len(queries)
         rows, tuning = self._vectors.rows, self._tuning
         one = len(queries) == 1
         mask, many = self._used, self.entries

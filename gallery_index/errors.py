@@ -26,4 +26,4 @@ class DirectoryInUse(GalleryError):
 
 
 class StorageFailed(GalleryError):
-    """The disk is full, read-only or damaged; nothing of the refused call was stored."""
+    """The disk is full, read-only or damaged; nothing of the refused call was stored, unless it names the audit log."""

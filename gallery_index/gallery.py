@@ -129,14 +129,16 @@ class EmbeddedGallery:
         min_score: float = -1.0,
         fuse: Fusion | None = None,
         rerank: bool = False,
+        exclude_id: str | None = None,
         by: str,
     ) -> list[list[Match]]:
         """As in interface.Gallery.search; the answers are those of an exact scan."""
         queries = check_queries(queries, self._embedding.dim)
-        check_search(k, min_score, fuse)
+        check_search(k, min_score, fuse, rerank=rerank)
         check_filter(where)
-        request = Request(k, min_score, group_by_person, fuse, rerank)
         with self._storage.reading():
+            excluded = None if exclude_id is None else next(iter(self._store.by_ids([exclude_id])), None)
+            request = Request(k, min_score, group_by_person, fuse, rerank, excluded)
             nearest = partial(self._storage.engine.nearest, allowed=self._storage.allowed(where))
             answers = find(request, queries, nearest, self._store.persons, self._storage.vectors.rows.__getitem__)
             sightings = self._store.by_slots([slot for hits in answers for slot in hits.slots.tolist()])

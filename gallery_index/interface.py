@@ -76,14 +76,16 @@ class Gallery(Protocol):
         min_score: float = -1.0,
         fuse: Fusion | None = None,
         rerank: bool = False,
+        exclude_id: str | None = None,
         by: str,
     ) -> list[list[Match]]:
-        """queries: (Q, D) float32 of length 1, Q >= 1. k: 1 to 100,000.
+        """queries: (Q, D) float32 of length 1, Q >= 1. k: 1 to 100,000, with `rerank` to 200.
 
         Returns Q lists of at most k matches, best first; with `fuse` the queries are one track and the list is one:
         "mean" searches their normalised mean, "best" gives each entry its best score over the queries.
         group_by_person: the best match of each person only (entries without a person stand for themselves).
         rerank: k-reciprocal re-ranking (Zhong et al. 2017) of the top candidates; scores stay cosines.
+        exclude_id: an entry that is not among the answers, for "more like this"; one that is not there is no error.
         """
         ...
 

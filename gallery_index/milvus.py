@@ -1,4 +1,5 @@
-"""The same galleries on a Milvus server or cluster: one collection each. `milvus://[USER:PASSWORD@]HOST[:PORT][/DB]`.
+"""The same galleries on a Milvus server or cluster: one collection each. `milvus://[USER:PASSWORD@]HOST[:PORT][/DB]`;
+user and password percent-encoded where they hold `@`, `:` or `/`.
 
 Filters are pushed down as expressions, the index is exact (FLAT), reads are strongly consistent. What differs from the
 embedded gallery: Milvus answers at most 16,384 candidates, a batch is as atomic as Milvus makes one request, and what
@@ -10,18 +11,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from threading import Lock
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, MilvusException, connections, utility
 
 from gallery_index.audit import Audit, AuditStream
 from gallery_index.errors import InvalidRequest, StorageFailed, UnknownGallery
+from gallery_index.expiry import expire, expire_all
 from gallery_index.milvus_fields import quote, schema
 from gallery_index.milvus_gallery import MilvusGallery
-from gallery_index.types import Filter
 from gallery_index.validation import check_name, check_same_model
 from reid_contract import EmbeddingSpec
 
@@ -48,8 +48,8 @@ class MilvusGalleries:
                 self._alias,
                 host=parts.hostname,
                 port=str(parts.port or DEFAULT_PORT),
-                user=parts.username or "",
-                password=parts.password or "",
+                user=unquote(parts.username or ""),
+                password=unquote(parts.password or ""),
                 db_name=parts.path.strip("/") or "default",
                 timeout=10,
             )
@@ -92,7 +92,7 @@ class MilvusGalleries:
 
     def expire(self) -> int:
         """Erases what is past its gallery's retention."""
-        return sum(_expire(self.open(name)) for name in self.names())
+        return expire_all(self.names(), lambda name: _expire(self.open(name)))
 
     def close(self) -> None:
         """Ends the connection."""
@@ -133,11 +133,7 @@ def _create(name: str, fields: CollectionSchema, alias: str) -> None:
 
 
 def _expire(gallery: MilvusGallery) -> int:
-    days = gallery.retention_days()
-    if days is None:
-        return 0
-    old = Filter(until=datetime.now(UTC) - timedelta(days=days))
-    return gallery.erase(old, by="retention") if gallery.count(old) else 0
+    return expire(gallery, gallery.retention_days())
 
 
 def _collection_name(gallery: str) -> str:

@@ -165,14 +165,18 @@ class MilvusGallery:
         min_score: float = -1.0,
         fuse: Fusion | None = None,
         rerank: bool = False,
+        exclude_id: str | None = None,
         by: str,
     ) -> list[list[Match]]:
         """As in interface.Gallery.search."""
         queries = check_queries(queries, self._embedding.dim)
-        check_search(k, min_score, fuse)
+        check_search(k, min_score, fuse, rerank=rerank)
         check_filter(where)
         with self._calls():
-            candidates = _Candidates(self._collection, None if where == EVERYTHING else expression(where))
+            limits = [] if where == EVERYTHING else [expression(where)]
+            if exclude_id is not None:
+                limits.append(f"id != {quote(exclude_id)}")
+            candidates = _Candidates(self._collection, " and ".join(limits) or None)
             request = Request(k, min_score, group_by_person, fuse, rerank)
             answers = find(request, queries, candidates.nearest, candidates.persons, candidates.rows)
         count = sum(len(hits.slots) for hits in answers)

@@ -27,6 +27,9 @@ class Hits(NamedTuple):
     scores: Scores
 
 
+NO_HITS = Hits(np.empty(0, np.int64), np.empty(0, np.float32))
+
+
 def scan_mask(rows: Embedding, queries: Embedding, count: int, allowed: Mask) -> list[Hits]:
     """The `count` best of rows[allowed] for each query. rows (N, D), queries (Q, D), allowed (N,)."""
     best = _Best(len(queries), count)
@@ -87,7 +90,7 @@ class _Best:
 
     def __init__(self, queries: int, count: int) -> None:
         self._count = count
-        self._found: list[Hits] = [Hits(np.empty(0, np.int64), np.empty(0, np.float32))] * queries
+        self._found: list[Hits] = [NO_HITS] * queries
         self._floors = np.full((queries, 1), -np.inf, np.float32)  # what a score must exceed
 
     def offer(self, slots: Slots, scores: Scores) -> None:

@@ -11,9 +11,8 @@ from gallery_index.errors import InvalidRequest
 from gallery_index.rerank import rerank
 from gallery_index.scan import Hits, sorted_hits
 from gallery_index.types import Embedding, Fusion
+from gallery_index.validation import MAX_RERANK_K
 from gallery_index.vectors import Slots
-
-RERANK_CANDIDATES = 200
 
 # (queries (Q, D), count) -> the exact best `count` of each query, fewer only where no more are allowed
 Nearest = Callable[[Embedding, int], list[Hits]]
@@ -26,13 +25,14 @@ Rows = Callable[[Slots], Embedding]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """k: 1 or more. min_score: a cosine. The rest as in Gallery.search."""
+    """k: 1 or more. min_score: a cosine. excluded: a slot that is no answer. The rest as in Gallery.search."""
 
     k: int
     min_score: float
     group_by_person: bool
     fuse: Fusion | None
     rerank: bool
+    excluded: int | None = None
 
 
 def find(request: Request, queries: Embedding, nearest: Nearest, persons: Persons, rows: Rows) -> list[Hits]:
@@ -40,13 +40,14 @@ def find(request: Request, queries: Embedding, nearest: Nearest, persons: Person
     if request.fuse == "mean":
         queries = _mean(queries)
     tracks = [queries] if request.fuse == "best" else list(queries[:, None])
-    wanted = max(request.k, RERANK_CANDIDATES) if request.rerank else request.k
+    wanted = MAX_RERANK_K if request.rerank else request.k
     answers: list[Hits | None] = [None] * len(tracks)
     while any(answer is None for answer in answers):
         open_tracks = [i for i, answer in enumerate(answers) if answer is None]
-        found = iter(nearest(np.concatenate([tracks[i] for i in open_tracks]), wanted))
+        more = wanted + (request.excluded is not None)
+        found = iter(nearest(np.concatenate([tracks[i] for i in open_tracks]), more))
         for i in open_tracks:
-            hits = _fused([next(found) for _ in tracks[i]], wanted)
+            hits = _without(request.excluded, _fused([next(found) for _ in tracks[i]], more))
             exhausted = len(hits.slots) < wanted or hits.scores[-1] < request.min_score
             chosen = _choose(request, hits, persons, rows)
             if exhausted or len(chosen.slots) == request.k:
@@ -73,11 +74,15 @@ def _fused(hits: list[Hits], count: int) -> Hits:
     return sorted_hits(slots, scores, count)
 
 
+def _without(slot: int | None, hits: Hits) -> Hits:
+    keep = hits.slots != slot
+    return hits if keep.all() else Hits(hits.slots[keep], hits.scores[keep])
+
+
 def _choose(request: Request, hits: Hits, persons: Persons, rows: Rows) -> Hits:
     if request.rerank and len(hits.slots) > 1:
-        top = max(request.k, RERANK_CANDIDATES)  # its work grows with the square; what is behind keeps its order
         order = np.arange(len(hits.slots))
-        order[:top] = rerank(hits.scores[:top], rows(hits.slots[:top]))
+        order[:MAX_RERANK_K] = rerank(hits.scores[:MAX_RERANK_K], rows(hits.slots[:MAX_RERANK_K]))
         hits = Hits(hits.slots[order], hits.scores[order])
     keep = hits.scores >= request.min_score
     if request.group_by_person:

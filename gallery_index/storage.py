@@ -107,11 +107,16 @@ class Storage:
             return self._remove(self.store.slots_of(ids))
 
     def erase(self, where: Filter) -> int:
-        """Removes what the filter allows, then rewrites every file that may still hold a byte of it."""
+        """Removes what the filter allows, then rewrites every file that may still hold a byte of it.
+
+        Where nothing is allowed, the files are rewritten all the same if something was deleted or replaced before:
+        whoever erases a person may have deleted some of the entries already."""
         with self._write():
-            count = self._remove(self.store.slots(where).tolist(), erasing=True)
-            self._rewrite()
-            return count
+            slots = self.store.slots(where).tolist()
+            if slots or not self.store.clean():
+                self._remove(slots, erasing=True)
+                self._rewrite()
+            return len(slots)
 
     def compact(self, progress: Progress = no_progress) -> None:
         """Moves entries into free slots until there are none between them, and gives the space back."""
@@ -199,6 +204,7 @@ class Storage:
         self._snapshot()
         with self.store.db.transaction():
             self.store.set_erasing(False)
+            self.store.set_clean()
             self.store.db.commit()
 
     @contextmanager

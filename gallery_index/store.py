@@ -38,7 +38,7 @@ class Store:
         """A new, empty gallery, bound to the model."""
         path.touch(0o600)
         db = Database(path, "full")
-        meta = {"format": str(FORMAT), "model_id": embedding.model_id, "dim": str(embedding.dim)}
+        meta = {"format": str(FORMAT), "model_id": embedding.model_id, "dim": str(embedding.dim), "clean": "yes"}
         with db.transaction():
             for statement in filter(str.strip, SCHEMA.split(";")):
                 db.write(statement)
@@ -76,6 +76,8 @@ class Store:
     def remove(self, slots: Sequence[int]) -> None:
         """Removes entries with all that belongs to them."""
         listed = _array(slots)
+        if slots:
+            self.db.write("DELETE FROM meta WHERE key = 'clean'")
         described = self.db.write(
             f"SELECT slot, attributes FROM entry WHERE attributes <> '{{}}' AND slot {_LISTED}", listed
         )
@@ -107,6 +109,14 @@ class Store:
     def erasing(self) -> bool:
         """Whether an erasure was interrupted."""
         return self._meta("erasing") is not None
+
+    def set_clean(self) -> None:
+        """Nothing that was ever removed is left in any file; `remove` takes this back."""
+        self.db.write("INSERT OR REPLACE INTO meta VALUES ('clean', 'yes')")
+
+    def clean(self) -> bool:
+        """Whether an erasure that finds nothing may leave the files as they are."""
+        return self._meta("clean") is not None
 
     def embedding(self) -> EmbeddingSpec:
         """The model this gallery is bound to."""

@@ -14,6 +14,7 @@ from gallery_index.types import Attributes, Embedding, Entry, Filter, Fusion
 from reid_contract import EmbeddingSpec
 
 MAX_K = 100_000
+MAX_RERANK_K = 200  # candidates that are re-ranked: the work grows with the square, and searches wait for it
 MAX_PAGE = 1000
 MAX_RETENTION_DAYS = 36_500
 MAX_ID = 256
@@ -66,9 +67,9 @@ def check_queries(queries: Embedding, dim: int) -> Embedding:
     return _unit(queries, [f"query {i}" for i in range(len(queries))])
 
 
-def check_search(k: int, min_score: float, fuse: Fusion | None) -> None:
+def check_search(k: int, min_score: float, fuse: Fusion | None, *, rerank: bool) -> None:
     """The numbers of a search."""
-    check_number("k", k, 1, MAX_K)
+    check_number("k with rerank" if rerank else "k", k, 1, MAX_RERANK_K if rerank else MAX_K)
     if not -1.0 <= min_score <= 1.0:
         raise InvalidRequest(f"min_score is {min_score!r}; allowed: -1 to 1, a cosine")
     if fuse is not None and fuse not in get_args(Fusion):

@@ -21,16 +21,13 @@ from service.errors import BadCrop, BadRequest, WrongModel
 from service.keys import Principal
 from service.openapi import crop_bodies, problems
 from service.pipeline import Crop
-from service.schemas import MAX_K, SearchBody, SearchQuery
+from service.schemas import SearchBody, SearchQuery
 from service.services import Services
 from service.tracing import stage
 
 router = APIRouter(tags=["search"])
 
 Rows = NDArray[np.float32]
-
-_DEEPER = 20
-"""Sightings looked at for each person wanted, where the grouping is done here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,39 +112,24 @@ async def _queries(
 async def _results(
     request: Request, queries: Rows, question: _Question, gallery: Gallery, svc: Services, principal: Principal
 ) -> list[list[dict[str, Any]]]:
-    options, itself = question.options, question.like
-    grouped = options.group_by == "person"
+    options = question.options
     started = time.monotonic()
     with stage("search"):
         lists = await svc.in_time(
             request,
             gallery.search,
             queries,
-            k=options.k if itself is None else min(options.k * (_DEEPER if grouped else 1) + 1, MAX_K),
+            k=options.k,
             where=options.where(),
-            group_by_person=grouped and itself is None,
+            group_by_person=options.group_by == "person",
             min_score=options.min_score,
             fuse=options.fuse,
             rerank=options.rerank,
+            exclude_id=question.like,
             by=principal.name,
         )
     svc.metrics.search_seconds.observe(time.monotonic() - started)
-    if itself is not None:
-        others = [[m for m in matches if m.sighting.id != itself] for matches in lists]
-        lists = [(_best_of_each_person(matches) if grouped else matches)[: options.k] for matches in others]
     return [_with_probability(matches, svc) for matches in lists]
-
-
-def _best_of_each_person(matches: Sequence[Match]) -> list[Match]:
-    """Grouping for `like`: the gallery would give the entry itself as its person's best, and hide the others."""
-    seen: set[str | None] = set()
-    best = []
-    for match in matches:
-        person = match.sighting.person_id
-        if person is None or person not in seen:
-            best.append(match)
-        seen.add(person)
-    return best
 
 
 def _with_probability(matches: Sequence[Match], svc: Services) -> list[dict[str, Any]]:

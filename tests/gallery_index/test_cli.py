@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import stat
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 
 from gallery_index import Entry, connect
 from gallery_index.__main__ import main
+from gallery_index.transfer import export_gallery, import_gallery
 from reid_contract import EmbeddingSpec
 
 DIM = 16
@@ -82,6 +85,46 @@ def test_export_and_import(directory: Path, tmp_path: Path, capsys: pytest.Captu
             given.captured_at,
         )
         assert (dict(entry.attributes), entry.thumbnail) == (given.attributes, given.thumbnail)
+
+
+def test_an_export_is_its_owners_and_keeps_retention_and_odd_text(tmp_path: Path) -> None:
+    galleries = connect(f"file:{tmp_path / 'data'}", durability="process")
+    gallery = galleries.create("people", SPEC, by="test")
+    notes = ["a\u2028b", "a\u2029b", "a\x85b", "a\x0bb", "ü"]
+    gallery.upsert([replace(make(i), attributes={"note": note}) for i, note in enumerate(notes)], by="test")
+    gallery.set_retention(30_000, by="test")
+    export_gallery(gallery, tmp_path / "export")
+    assert stat.S_IMODE((tmp_path / "export").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "export").iterdir()} == {0o600}
+    assert import_gallery(galleries, "moved", tmp_path / "export", by="test") == len(notes)
+    moved = galleries.open("moved")
+    assert moved.info().retention_days == 30_000
+    assert [moved.get(make(i).id).attributes["note"] for i in range(len(notes))] == notes
+    galleries.close()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("manifest.json", b"{", "manifest.json is not JSON"),
+        ("manifest.json", b'{"format": 1}', "manifest.json lacks dim, entries, model_id"),
+        ("part-00000.npz", b"PK\x03\x04 torn", "part-00000.npz is not a part of an export"),
+        ("part-00000.npz", b"", "part-00000.npz is not a part of an export"),
+        ("part-00000.jsonl", b"{}\n", "has 1 lines for 300 embeddings"),
+        ("part-00000.jsonl", b"{}\n" * 300, "part-00000.jsonl, line 1 is no entry: KeyError: 'id'"),
+    ],
+)
+def test_a_damaged_export_ends_in_one_line(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, content: bytes, message: str
+) -> None:
+    export = tmp_path / "export"
+    assert main(["export", str(directory), str(export), "--gallery", "people"]) == 0
+    (export / file).write_bytes(content)
+    capsys.readouterr()
+    assert main(["import", str(tmp_path / "other"), str(export), "--gallery", "moved"]) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.splitlines()[-1].startswith("error: ")
 
 
 @pytest.mark.parametrize(

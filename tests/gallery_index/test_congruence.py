@@ -104,6 +104,11 @@ class Congruence(RuleBasedStateMachine):
         assert self.gallery.erase(where, by="test") == len(gone)
         self.model = {key: e for key, e in self.model.items() if key not in gone}
 
+    @rule()
+    def erase_all(self) -> None:
+        assert self.gallery.erase(Filter(not_cameras=frozenset({"none"})), by="test") == len(self.model)
+        self.model = {}
+
     @rule(damage=st.sampled_from(["", "", "missing", "torn", "old"]))
     def reopen(self, damage: str) -> None:
         snapshot = self.directory / "g" / "coarse.snapshot"

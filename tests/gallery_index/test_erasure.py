@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gallery_index import Entry, Filter
+from gallery_index import Entry, Filter, StorageFailed
 from gallery_index.directory import EmbeddedGalleries
 from gallery_index.gallery import EmbeddedGallery
 from gallery_index.tuning import Tuning
@@ -93,6 +93,75 @@ def test_erase_leaves_no_byte(filled: tuple[Path, EmbeddedGalleries, EmbeddedGal
     again = EmbeddedGalleries(directory, durability="process", tuning=EAGER)
     assert again.open("g").count() == kept
     again.close()
+
+
+def test_what_was_deleted_before_is_erased_too(
+    filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]],
+) -> None:
+    directory, galleries, gallery, secrets = filled
+    gallery.delete([e.id for e in secrets], by="test")
+    assert gallery.erase(Filter(persons=frozenset({"SECRET"})), by="test") == 0
+    assert occurrences(directory, traces(secrets)) == []
+    galleries.close()
+
+
+def test_an_erasure_of_nothing_rewrites_nothing(
+    filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]],
+) -> None:
+    directory, galleries, gallery, _ = filled
+    gallery.erase(Filter(persons=frozenset({"SECRET"})), by="test")
+    written = {path: path.stat().st_mtime_ns for path in (directory / "g").iterdir()}
+    assert gallery.erase(Filter(persons=frozenset({"SECRET"})), by="test") == 0
+    assert {path: path.stat().st_mtime_ns for path in (directory / "g").iterdir()} == written
+    galleries.close()
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_large_gallery_that_was_emptied_is_searched_and_filled_again(
+    filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]], compacted: bool
+) -> None:
+    _, galleries, gallery, secrets = filled
+    gallery.erase(Filter(until=datetime(2100, 1, 1, tzinfo=UTC)), by="test")
+    if compacted:
+        gallery.compact()
+    for queries in (unit(1)[None], np.stack([unit(1), unit(2)])):
+        assert gallery.search(queries, k=3, by="test") == [[]] * len(queries)
+    gallery.upsert(secrets[:3], by="test")
+    (found,) = gallery.search(secrets[1].embedding[None], k=1, by="test")
+    assert found[0].sighting.id == secrets[1].id
+    galleries.close()
+
+
+def test_one_damaged_gallery_does_not_keep_what_the_others_must_forget(
+    filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]],
+) -> None:
+    directory, galleries, _, _ = filled
+    galleries.create("a", SPEC, by="test").set_retention(1, by="test")
+    galleries.close()
+    (directory / "a" / "gallery.sqlite").write_bytes(b"rubbish" * 1000)
+    again = EmbeddedGalleries(directory, durability="process", tuning=EAGER)
+    again.open("g").set_retention(1, by="test")
+    again.open("g").upsert([make(5_000, "late")], by="test")
+    with pytest.raises(StorageFailed, match=r"a/gallery\.sqlite"):
+        again.expire()
+    assert again.open("g").count(Filter(until=datetime.now(UTC) - timedelta(days=1))) == 0
+    again.close()
+
+
+def test_a_call_that_cannot_be_noted_fails_as_a_call_of_the_gallery(
+    filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]],
+) -> None:
+    directory, galleries, gallery, _ = filled
+    (log,) = directory.glob("audit-*.jsonl")
+    log.unlink()
+    log.mkdir()
+    before = gallery.count()
+    with pytest.raises(StorageFailed, match=r"audit-.*Is a directory; what is not noted is not answered"):
+        gallery.search(unit(1)[None], k=3, by="test")
+    with pytest.raises(StorageFailed, match="audit-"):
+        gallery.upsert([make(9_000, "new")], by="test")
+    assert gallery.count() == before + 1
+    galleries.close()
 
 
 def test_expiry_leaves_no_byte(filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]]) -> None:

@@ -197,6 +197,23 @@ def test_group_by_person_finds_k_persons_behind_a_crowd_of_one(gallery: Gallery)
     assert len(few) == 9
 
 
+@pytest.mark.parametrize("options", [{}, {"group_by_person": True}, {"rerank": True}, {"fuse": "best"}])
+def test_more_like_an_entry_leaves_it_out_and_finds_k_all_the_same(gallery: Gallery, options: dict[str, bool]) -> None:
+    crowds = [entry(n, person_id=f"p{n // 30}", embedding=near(n, 0.3, of=n // 30)) for n in range(360)]
+    gallery.upsert(crowds, by="test")
+    asked = crowds[0]
+    (found,) = gallery.search(asked.embedding[None], k=10, exclude_id=asked.id, by="test", **options)  # type: ignore[arg-type]
+    assert len(found) == 10
+    assert asked.id not in ids(found)
+    if "group_by_person" in options:
+        assert len({m.sighting.person_id for m in found}) == 10
+        assert found[0].sighting.person_id == asked.person_id
+    (all_but_one,) = gallery.search(asked.embedding[None], k=1000, exclude_id=asked.id, by="test")
+    assert len(all_but_one) == len(crowds) - 1
+    (everyone,) = gallery.search(asked.embedding[None], k=1000, exclude_id="nobody", by="test")
+    assert len(everyone) == len(crowds)
+
+
 def test_fusion(gallery: Gallery) -> None:
     entries = [entry(i) for i in range(40)]
     gallery.upsert(entries, by="test")
@@ -227,6 +244,11 @@ def test_rerank_lifts_the_friend_of_a_friend(gallery: Gallery) -> None:
 def test_k_out_of_range(gallery: Gallery, bad: object) -> None:
     with pytest.raises(InvalidRequest, match=r"k is .*1 to 100000"):
         gallery.search(unit(1)[None], k=bad, by="test")  # type: ignore[arg-type]
+
+
+def test_reranking_is_bounded(gallery: Gallery) -> None:
+    with pytest.raises(InvalidRequest, match="k with rerank is 201; allowed: a whole number from 1 to 200"):
+        gallery.search(unit(1)[None], k=201, rerank=True, by="test")
 
 
 @pytest.mark.parametrize(
@@ -306,6 +328,7 @@ def test_retention(galleries: Galleries, gallery: Gallery) -> None:
     assert gallery.info().retention_days == 5
     assert galleries.expire() == 5
     assert gallery.count() == 5
+    assert galleries.expire() == 0
     gallery.set_retention(None, by="test")
     assert gallery.info().retention_days is None
     with pytest.raises(InvalidRequest, match="retention_days"):

@@ -110,10 +110,11 @@ class MemoryGallery:
         min_score: float = -1.0,
         fuse: Fusion | None = None,
         rerank: bool = False,
+        exclude_id: str | None = None,
         by: str,
     ) -> list[list[Match]]:
         self.asked.append(("search", by))
-        entries = self._allowed(where)
+        entries = [e for e in self._allowed(where) if e.id != exclude_id]
         scores = queries @ np.array([e.embedding for e in entries], np.float32).reshape(-1, self.embedding.dim).T
         if fuse:
             scores = scores.mean(axis=0, keepdims=True) if fuse == "mean" else scores.max(axis=0, keepdims=True)
