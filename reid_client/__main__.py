@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,11 +21,11 @@ from rich.table import Table
 from reid_client.client import DEFAULT_URL, Client
 from reid_client.errors import Refused, ReidError
 from reid_client.types import Entry, Match, Search
+from reid_client.wire import together
 
 _T = TypeVar("_T")
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-_TOGETHER = 32
 _IN_FLIGHT = 4
 _CONSOLE = Console(stderr=True)
 
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns its exit status. What goes wrong ends in one line and status 1."""
     parsed = _parser().parse_args(arguments)
     try:
-        files = _files(parsed.files)
+        files = list(_files(parsed.files))
         with Client(parsed.url, key=parsed.key) as client:
             parsed.run(client, files, parsed)
     except (ReidError, ValueError, OSError) as error:
@@ -79,8 +79,9 @@ def search(client: Client, files: Sequence[Path], options: argparse.Namespace) -
 
 
 def enrol(client: Client, files: Sequence[Path], options: argparse.Namespace) -> None:
-    """Enrols crops; the id of each is its file name without the ending."""
-    known = {file: _entry(file, options) for file in files}
+    """Enrols crops; the id of each is its file name without the ending, with the names of the folders before it where
+    it lies below one that was given."""
+    known = _entries(_files(options.files), options)
 
     def store(part: Sequence[Path]) -> Any:
         return client.enrol([known[f] for f in part], part, gallery=options.gallery, skip_bad=options.skip_bad)
@@ -125,20 +126,21 @@ def _add_options(commands: dict[str, argparse.ArgumentParser]) -> None:
     store.add_argument("--captured-at", type=_instant, help="RFC 3339 (default: each file's modification time)")
     store.add_argument(
         "--name-pattern",
-        type=re.compile,
-        help=r"regular expression with groups 'person' and 'camera', e.g. '(?P<person>-?\d+)_c(?P<camera>\d+)'",
+        type=_pattern,
+        help=r"regular expression with groups 'person' and 'camera' for the path below what was given, e.g. "
+        r"'(?P<person>-?\d+)_c(?P<camera>\d+)', or '(?P<person>[^/]+)/' for a folder a person",
     )
     store.add_argument("--skip-bad", action="store_true", help="leave out files that are no images")
 
 
-def _files(paths: Sequence[Path]) -> list[Path]:
-    """The files themselves, and the images in folders, by name."""
-    files: list[Path] = []
+def _files(paths: Sequence[Path]) -> dict[Path, Path]:
+    """The files themselves, and the images in folders, by name; each with its path below what was given."""
+    files: dict[Path, Path] = {}
     for path in paths:
         if path.is_dir():
-            files += sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGES)
+            files |= {p: p.relative_to(path) for p in sorted(path.rglob("*")) if p.suffix.lower() in IMAGES}
         elif path.is_file():
-            files.append(path)
+            files[path] = Path(path.name)
         else:
             raise ValueError(f"no file or folder {path}")
     if not files:
@@ -148,7 +150,7 @@ def _files(paths: Sequence[Path]) -> list[Path]:
 
 def _each(files: Sequence[Path], work: Callable[[Sequence[Path]], _T], doing: str) -> Iterator[_T]:
     """Results in order, a few requests in flight, and a progress bar."""
-    parts = [files[i : i + _TOGETHER] for i in range(0, len(files), _TOGETHER)]
+    parts = [files[part] for part in together([file.stat().st_size for file in files])]
 
     def named(part: Sequence[Path]) -> _T:
         try:
@@ -162,14 +164,33 @@ def _each(files: Sequence[Path], work: Callable[[Sequence[Path]], _T], doing: st
         yield from track(pool.map(named, parts), doing, total=len(parts), console=_CONSOLE, transient=True)
 
 
-def _entry(file: Path, options: argparse.Namespace) -> Entry:
-    found = options.name_pattern.search(file.name) if options.name_pattern else None
+def _entries(files: Mapping[Path, Path], options: argparse.Namespace) -> dict[Path, Entry]:
+    """Raises ValueError for two files of one id: the second would replace the first."""
+    known: dict[Path, Entry] = {}
+    taken: dict[str, Path] = {}
+    for file, below in files.items():
+        entry = known[file] = _entry(file, below, options)
+        if entry.id in taken:
+            raise ValueError(f"{taken[entry.id]} and {file} would both be the entry {entry.id!r}; rename one")
+        taken[entry.id] = file
+    return known
+
+
+def _entry(file: Path, below: Path, options: argparse.Namespace) -> Entry:
+    found = options.name_pattern.search(below.as_posix()) if options.name_pattern else None
     groups = found.groupdict() if found else {}
     camera = groups.get("camera") or options.camera
     if not camera:
-        raise ValueError(f"no camera for {file.name}: give --camera, or a --name-pattern that finds it")
+        raise ValueError(f"no camera for {below}: give --camera, or a --name-pattern that finds it")
     moment = options.captured_at or datetime.fromtimestamp(file.stat().st_mtime, UTC)
-    return Entry(file.stem, camera, moment, groups.get("person") or options.person)
+    return Entry("_".join(below.with_suffix("").parts), camera, moment, groups.get("person") or options.person)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from None
 
 
 def _instant(text: str) -> datetime:

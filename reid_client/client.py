@@ -44,12 +44,14 @@ class Client:
         self._retries = retries
 
     def embed(self, crops: Crops, *, skip_bad: bool = False) -> Embeddings:
-        """Embeds crops. skip_bad: a crop that is no image gets a row of NaN instead of failing the call."""
-        return self._send(wire.embed(crops, skip_bad=skip_bad))
+        """Embeds crops, as many as there are: more than 64 travel in several requests, one after the other.
+
+        skip_bad: a crop that is no image gets a row of NaN instead of failing the call."""
+        return wire.joined([self._send(call) for call in wire.embed(crops, skip_bad=skip_bad)])
 
     def search(self, crops: Crops, how: Search = DEFAULT_SEARCH) -> list[list[Match]]:
         """The best matches of each crop; with `how.fuse` the crops are one track, and the list is one."""
-        return self._send(wire.search(crops, how))
+        return [found for call in wire.search(crops, how) for found in self._send(call)]
 
     def search_embeddings(
         self, rows: NDArray[np.float32], how: Search = DEFAULT_SEARCH, *, model_id: str | None = None
@@ -64,7 +66,8 @@ class Client:
     def enrol(
         self, entries: Sequence[Entry], crops: Crops, *, gallery: str = "default", skip_bad: bool = False
     ) -> Enrolled:
-        """Stores entries with their crops; what is counted as stored is durable."""
+        """Stores entries with their crops, all or (but for what is skipped) none of them: one request, so not more
+        than the service takes at once. What is counted as stored is durable."""
         return self._send(wire.enrol(gallery, entries, crops, skip_bad=skip_bad))
 
     def request(
@@ -89,7 +92,7 @@ class Client:
                 outcome = self._http.request(**_arguments(call))
             except httpx.TransportError as error:
                 outcome = error
-            wait = self._retries.verdict(attempt, outcome)
+            wait = self._retries.verdict(attempt, outcome, first=call.first)
             if wait is None:
                 assert isinstance(outcome, httpx.Response)
                 return call.read(outcome)
@@ -116,11 +119,11 @@ class AsyncClient:
 
     async def embed(self, crops: Crops, *, skip_bad: bool = False) -> Embeddings:
         """See `Client.embed`."""
-        return await self._send(wire.embed(crops, skip_bad=skip_bad))
+        return wire.joined([await self._send(call) for call in wire.embed(crops, skip_bad=skip_bad)])
 
     async def search(self, crops: Crops, how: Search = DEFAULT_SEARCH) -> list[list[Match]]:
         """See `Client.search`."""
-        return await self._send(wire.search(crops, how))
+        return [found for call in wire.search(crops, how) for found in await self._send(call)]
 
     async def search_embeddings(
         self, rows: NDArray[np.float32], how: Search = DEFAULT_SEARCH, *, model_id: str | None = None
@@ -160,7 +163,7 @@ class AsyncClient:
                 outcome = await self._http.request(**_arguments(call))
             except httpx.TransportError as error:
                 outcome = error
-            wait = self._retries.verdict(attempt, outcome)
+            wait = self._retries.verdict(attempt, outcome, first=call.first)
             if wait is None:
                 assert isinstance(outcome, httpx.Response)
                 return call.read(outcome)

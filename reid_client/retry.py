@@ -30,8 +30,10 @@ class Retries:
         seconds = float(told) if told and told.isdecimal() else 0.1 * 2**attempt
         return min(seconds, self.longest_wait_s) * random.uniform(1, 1.25)
 
-    def verdict(self, attempt: int, outcome: httpx.Response | httpx.TransportError) -> float | None:
-        """Seconds to wait before the next attempt; None if the response is an answer. Raises Refused, Unavailable."""
+    def verdict(self, attempt: int, outcome: httpx.Response | httpx.TransportError, *, first: int = 0) -> float | None:
+        """Seconds to wait before the next attempt; None if the response is an answer. Raises Refused, Unavailable.
+
+        first: place of the request's first crop among the caller's, so that a refusal names the caller's crop."""
         last = attempt + 1 >= self.attempts
         if isinstance(outcome, httpx.TransportError):
             if last:
@@ -41,15 +43,18 @@ class Retries:
             return None
         if outcome.status_code in AGAIN and not last:
             return self.wait(attempt, outcome.headers.get("Retry-After"))
-        refusal = _refusal(outcome)
+        refusal = _refusal(outcome, first)
         if outcome.status_code in AGAIN:
             raise Unavailable(f"given up after {self.attempts} attempts: {refusal}") from refusal
         raise refusal
 
 
-def _refusal(answer: httpx.Response) -> Refused:
+def _refusal(answer: httpx.Response, first: int) -> Refused:
     try:
         problem = answer.json()
-        return Refused(answer.status_code, problem["title"], problem["detail"], problem.get("index"))
+        detail, index = problem["detail"], problem.get("index")
+        if index is not None:
+            detail, index = detail.replace(f"crop {index}:", f"crop {first + index}:", 1), first + index
+        return Refused(answer.status_code, problem["title"], detail, index)
     except (ValueError, KeyError, TypeError):
         return Refused(answer.status_code, answer.reason_phrase or "refused", answer.text[:200])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -20,12 +21,16 @@ CROPS = "application/x-crops"
 ROWS = "application/octet-stream"
 JSON = "application/json"
 
+CROPS_TOGETHER = 64  # half of what a service takes in one request unless it is told otherwise
+BYTES_TOGETHER = 8 * 2**20  # a quarter of it
+
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[_T]):
-    """One request, and how to read its answer; sent by either client."""
+    """One request, and how to read its answer; sent by either client. first: place of its first crop among the
+    caller's."""
 
     method: str
     path: str
@@ -33,20 +38,31 @@ class Call(Generic[_T]):
     content: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
+    first: int = 0
 
 
-def embed(crops: Crops, *, skip_bad: bool) -> Call[Embeddings]:
-    """POST /embed: framed crops out, raw rows in."""
-    headers = {"Content-Type": CROPS, "Accept": ROWS}
-    return Call("POST", "/embed", _embeddings, framed(map(encoded, crops)), headers, _on_error(skip_bad))
+def embed(crops: Crops, *, skip_bad: bool) -> list[Call[Embeddings]]:
+    """POST /embed: framed crops out, raw rows in; as many requests as the crops need."""
+    headers, params = {"Content-Type": CROPS, "Accept": ROWS}, _on_error(skip_bad)
+    return [Call("POST", "/embed", _embeddings, body, headers, params, first) for first, body in _framed_parts(crops)]
 
 
-def search(crops: Crops, how: Search = DEFAULT_SEARCH) -> Call[list[list[Match]]]:
-    """POST /search with crops."""
-    params = how.options()
+def joined(parts: Sequence[Embeddings]) -> Embeddings:
+    """The answers of `embed` as one. Raises ValueError if the service changed its model between two of them."""
+    if len(models := {part.model_id for part in parts}) > 1:
+        raise ValueError(f"the service changed its model meanwhile: {' and '.join(sorted(models))}; embed again")
+    firsts = accumulate((len(part.rows) for part in parts), initial=0)
+    skipped = tuple(first + place for first, part in zip(firsts, parts, strict=False) for place in part.skipped)
+    return Embeddings(np.concatenate([part.rows for part in parts]), parts[0].model_id, skipped)
+
+
+def search(crops: Crops, how: Search = DEFAULT_SEARCH) -> list[Call[list[list[Match]]]]:
+    """POST /search with crops; as many requests as they need, but one for a track."""
+    headers, params = {"Content-Type": CROPS}, how.options()
     if how.where is not None:
         params["filter"] = json.dumps(how.where)
-    return Call("POST", "/search", _matches, framed(map(encoded, crops)), {"Content-Type": CROPS}, params)
+    parts = [(0, framed(map(encoded, crops)))] if how.fuse else _framed_parts(crops)
+    return [Call("POST", "/search", _matches, body, headers, params, first) for first, body in parts]
 
 
 def search_embeddings(rows: NDArray[np.float32], how: Search, model_id: str | None) -> Call[list[list[Match]]]:
@@ -79,6 +95,22 @@ def plain(method: str, path: str, params: Mapping[str, Any] | None = None, body:
     content = None if body is None else json.dumps(body).encode()
     headers = {} if body is None else {"Content-Type": JSON}
     return Call(method, path, lambda r: r.json() if r.content else {}, content, headers, params or {})
+
+
+def together(sizes: Sequence[int]) -> Iterator[slice]:
+    """Crops of so many bytes in parts that a service takes as one request; one part at least, though it be empty."""
+    begin = total = 0
+    for place, size in enumerate(sizes):
+        if place > begin and (place - begin == CROPS_TOGETHER or total + size > BYTES_TOGETHER):
+            yield slice(begin, place)
+            begin, total = place, 0
+        total += size
+    yield slice(begin, len(sizes))
+
+
+def _framed_parts(crops: Crops) -> list[tuple[int, bytes]]:
+    blocks = [encoded(crop) for crop in crops]
+    return [(part.start, framed(blocks[part])) for part in together([len(block) for block in blocks])]
 
 
 def framed(blocks: Iterable[bytes]) -> bytes:

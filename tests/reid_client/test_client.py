@@ -17,7 +17,8 @@ from PIL import Image
 
 from reid_client import AsyncClient, Client, Entry, Refused, Search
 from reid_client.__main__ import main
-from reid_client.wire import png
+from reid_client.types import Embeddings
+from reid_client.wire import BYTES_TOGETHER, CROPS_TOGETHER, joined, png, together
 from service.app import create_app
 from service.settings import Settings
 from tests.service.fakes import DIM, FakeEncoder, MemoryGalleries
@@ -116,6 +117,61 @@ def test_what_never_leaves_the_client() -> None:
         png(np.zeros((3, 3), np.uint8))
     with pytest.raises(ValueError, match="1 entries and 0 crops"):
         Client().enrol([Entry("a", "c", NOW)], [])
+
+
+def test_a_crowd_travels_in_several_requests_and_comes_back_as_one(client: Client, url: str) -> None:
+    crowd = [picture(seed) for seed in range(150)]
+    rows = client.embed(crowd).rows
+    np.testing.assert_array_equal(rows, np.concatenate([client.embed([crop]).rows for crop in crowd]))
+    found = client.search(crowd[:70], Search(k=1))
+    alone = [client.search([crop], Search(k=1))[0] for crop in crowd[:70]]
+    assert [matches[0].id for matches in found] == [matches[0].id for matches in alone]
+    spoiled = [*crowd[:100], b"junk", *crowd[100:], b"junk"]
+    assert client.embed(spoiled, skip_bad=True).skipped == (100, 151)
+    with pytest.raises(Refused, match="crop 100: not an image") as refused:
+        client.embed(spoiled)
+    assert refused.value.index == 100
+
+    async def elsewhere() -> np.ndarray:
+        async with AsyncClient(url) as other:
+            return (await other.embed(crowd)).rows
+
+    np.testing.assert_array_equal(asyncio.run(elsewhere()), rows)
+
+
+@given(st.lists(st.integers(0, 3 * BYTES_TOGETHER), max_size=200))
+def test_parts_are_small_enough_and_nothing_is_lost(sizes: list[int]) -> None:
+    parts = [sizes[part] for part in together(sizes)]
+    assert [size for part in parts for size in part] == sizes
+    assert all(len(part) <= CROPS_TOGETHER and (len(part) <= 1 or sum(part) <= BYTES_TOGETHER) for part in parts)
+    assert all(parts) or parts == [[]]
+
+
+def test_a_model_that_changes_between_two_requests_is_noticed() -> None:
+    with pytest.raises(ValueError, match="changed its model meanwhile: a and b"):
+        joined([Embeddings(np.zeros((1, 4), np.float32), name) for name in "ab"])
+
+
+def test_folders_of_people(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("anna", "ben"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(picture(len(name))).save(tmp_path / name / "000.png")
+    arguments = ["enrol", str(tmp_path), "--url", url, "--camera", "gate", "--name-pattern", "(?P<person>[^/]+)/"]
+    assert main(arguments) == 0
+    assert "2 entries stored in 'default', 2 of them new" in capsys.readouterr().out
+    with Client(url) as client:
+        assert client.request("GET", "/galleries/default/entries/anna_000")["person_id"] == "anna"
+    Image.fromarray(picture(9)).save(tmp_path / "anna_000.png")
+    assert main(arguments) == 1
+    said = capsys.readouterr().err
+    assert "anna/000.png" in said
+    assert "anna_000.png would both be the entry 'anna_000'" in said
+
+
+def test_a_pattern_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["enrol", "a.png", "--name-pattern", "("])
+    assert "'(' is no regular expression" in capsys.readouterr().err
 
 
 def test_the_command_line(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
