@@ -55,6 +55,12 @@ class Services:
         """The embedding space of the model that is served."""
         return self.encoder.embedding
 
+    async def complaint(self) -> str | None:
+        """Why no traffic should come; None when all is well. After a failed batch the model has to embed a probe."""
+        if (known := self.health.complaint) is not None or self.pipeline.batcher.healthy:
+            return known
+        return await self.pipeline.probe()
+
     def gallery(self, name: str, principal: Principal) -> Gallery:
         """A gallery made by the served model. Raises Forbidden before it tells whether the gallery exists."""
         if not principal.sees(name):

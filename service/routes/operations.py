@@ -23,9 +23,7 @@ async def livez() -> Response:
 @router.get("/readyz", response_model=StatusAnswer, responses=problems(503))
 async def readyz(svc: Svc) -> Response:
     """200 when traffic may come; after a failed batch only once the model has embedded a probe."""
-    complaint = svc.health.complaint
-    if complaint is None and not svc.pipeline.batcher.healthy:
-        complaint = await svc.pipeline.probe()
+    complaint = await svc.complaint()
     if complaint is not None:
         return problem(503, "Not ready", complaint, {"Retry-After": "5"})
     return json_answer({"status": "ready"})

@@ -47,7 +47,7 @@ async def live() -> Response:
 @router.get("/health/ready", response_class=Response, responses=problems(503))
 async def ready(svc: Svc) -> Response:
     """200 when traffic may come."""
-    complaint = svc.health.complaint
+    complaint = await svc.complaint()
     return problem(503, "Not ready", complaint, {"Retry-After": "5"}, error=complaint) if complaint else Response()
 
 

@@ -111,9 +111,10 @@ def test_nobody_waits_for_a_model_that_hangs(start: Start, crop: Crop, monkeypat
         answer = client.post("/embed", content=crop(1), headers={**JPEG, "X-Request-Deadline-Ms": "300"})
         assert answer.status_code == 504
         assert time.monotonic() - began < WAIT_S / 2
-        unready = client.get("/readyz")
-        assert unready.status_code == 503
-        assert "0.1 s" in unready.json()["detail"]
+        for probe in ("/readyz", "/v2/health/ready"):
+            unready = client.get(probe)
+            assert unready.status_code == 503
+            assert "0.1 s" in unready.json()["detail"]
     finally:
         released.set()
     while client.get("/readyz").status_code != 200:
