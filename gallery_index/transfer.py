@@ -10,12 +10,13 @@ from __future__ import annotations
 import base64
 import json
 import os
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -23,7 +24,8 @@ from gallery_index.errors import InvalidRequest
 from gallery_index.interface import EVERYTHING, Galleries, Gallery
 from gallery_index.progress import Progress, no_progress
 from gallery_index.types import Embedding, Entry
-from reid_contract import EmbeddingSpec
+from gallery_index.validation import MAX_RETENTION_DAYS, check_number
+from reid_contract import ContractError, EmbeddingSpec
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -63,22 +65,29 @@ def export_gallery(gallery: Gallery, folder: Path, progress: Progress = no_progr
 def import_gallery(galleries: Galleries, name: str, folder: Path, *, by: str, progress: Progress = no_progress) -> int:
     """Creates the gallery if need be and upserts every entry; returns how many. Running it again does no harm.
 
-    The export's retention is set where it has one: what was to be kept for 30 days must not stay for ever elsewhere.
-    Raises InvalidRequest that names the file for a folder that is no finished export."""
+    An empty gallery without a retention takes the export's: what was to be kept for 30 days must not stay for ever
+    elsewhere. A gallery that holds entries keeps its own: an import must not make those expire. Raises InvalidRequest
+    that names the file for a folder that is no finished export."""
     manifest = _manifest(folder)
-    gallery = galleries.create(name, EmbeddingSpec(manifest["model_id"], manifest["dim"]), by=by)
-    if manifest.get("retention_days") is not None:
-        gallery.set_retention(manifest["retention_days"], by=by)
+    gallery = galleries.create(name, manifest.embedding, by=by)
+    if manifest.retention_days is not None and gallery.count() == 0 and gallery.info().retention_days is None:
+        gallery.set_retention(manifest.retention_days, by=by)
     done = 0
     for part in sorted(folder.glob("part-*.jsonl")):
         lines, embeddings = _part(part)
         for begin in range(0, len(lines), _BATCH):
-            rows = embeddings[begin : begin + _BATCH]
-            chosen = zip(range(begin, begin + _BATCH), lines[begin : begin + _BATCH], rows, strict=False)
-            batch = [_from_json(f"{part}, line {number + 1}", line, row) for number, line, row in chosen]
-            gallery.upsert(batch, by=by)
+            batch = [
+                _from_json(f"{part}, line {number + 1}", lines[number], embeddings[number])
+                for number in range(begin, min(begin + _BATCH, len(lines)))
+            ]
+            try:
+                gallery.upsert(batch, by=by)
+            except InvalidRequest as error:
+                raise InvalidRequest(f"{part}, lines {begin + 1} to {begin + len(batch)}: {error}") from None
             done += len(batch)
-            progress(done, max(manifest["entries"], done))
+            progress(done, max(manifest.entries, done))
+    if done != manifest.entries:
+        raise InvalidRequest(f"{folder} has {done} entries, its {MANIFEST} says {manifest.entries}: a part is missing")
     return done
 
 
@@ -95,32 +104,57 @@ def _new(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    """entries: of all parts."""
+
+    embedding: EmbeddingSpec
+    entries: int
+    retention_days: int | None
+
+
+def _manifest(folder: Path) -> _Manifest:
+    path = folder / MANIFEST
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
+        told = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise InvalidRequest(f"{folder} has no {MANIFEST}; allowed: a folder that export has finished") from None
     except ValueError as error:
-        raise InvalidRequest(f"{folder / MANIFEST} is not JSON: {error}") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise InvalidRequest(f"{folder / MANIFEST} is not of format {FORMAT}")
-    if missing := {"model_id", "dim", "entries"} - manifest.keys():
-        raise InvalidRequest(f"{folder / MANIFEST} lacks {', '.join(sorted(missing))}")
-    return manifest
+        raise InvalidRequest(f"{path} is not JSON: {error}") from None
+    if not isinstance(told, dict) or told.get("format") != FORMAT:
+        raise InvalidRequest(f"{path} is not of format {FORMAT}")
+    if missing := {"model_id", "dim", "entries"} - told.keys():
+        raise InvalidRequest(f"{path} lacks {', '.join(sorted(missing))}")
+    days = told.get("retention_days")  # older exports lack it
+    try:
+        check_number("entries", told["entries"], 0, sys.maxsize)
+        if days is not None:
+            check_number("retention_days", days, 1, MAX_RETENTION_DAYS)
+        return _Manifest(EmbeddingSpec(told["model_id"], told["dim"]), told["entries"], days)
+    except (ContractError, InvalidRequest) as error:
+        raise InvalidRequest(f"{path}: {error}") from None
 
 
 def _part(path: Path) -> tuple[list[bytes], Embedding]:
     """The lines and, in the same order, the embeddings."""
-    arrays_path = path.with_suffix(".npz")
-    try:
-        with arrays_path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            embeddings = arrays["embeddings"]
-    except (ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise InvalidRequest(f"{arrays_path} is not a part of an export: {error}") from None
     lines = path.read_bytes().removesuffix(b"\n").split(b"\n")  # text has more line ends than this
+    embeddings = _embeddings(path.with_suffix(".npz"))
     if len(lines) != len(embeddings):
         raise InvalidRequest(f"{path} has {len(lines)} lines for {len(embeddings)} embeddings; allowed: as many")
     return lines, embeddings
+
+
+def _embeddings(path: Path) -> Embedding:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            embeddings: Embedding = arrays["embeddings"]
+    except Exception as error:  # of damaged bytes numpy and zipfile raise nearly anything
+        raise InvalidRequest(f"{path} is not a part of an export: {error}") from None
+    if embeddings.ndim != 2 or embeddings.dtype.kind != "f":
+        raise InvalidRequest(
+            f"embeddings of {path} are {embeddings.dtype} of shape {embeddings.shape}; allowed: float32 (N, D)"
+        )
+    return embeddings
 
 
 def _to_json(entry: Entry) -> dict[str, Any]:
@@ -139,6 +173,8 @@ def _to_json(entry: Entry) -> dict[str, Any]:
 def _from_json(place: str, line: bytes, row: Embedding) -> Entry:
     try:
         told = json.loads(line)
+        if not isinstance(told["attributes"], dict):
+            raise TypeError("attributes must be an object")
         return Entry(
             id=told["id"],
             camera_id=told["camera_id"],

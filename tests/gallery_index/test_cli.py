@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -103,15 +104,61 @@ def test_an_export_is_its_owners_and_keeps_retention_and_odd_text(tmp_path: Path
     galleries.close()
 
 
+def test_an_import_leaves_the_retention_of_a_gallery_with_entries_alone(tmp_path: Path) -> None:
+    galleries = connect(f"file:{tmp_path / 'data'}", durability="process")
+    gallery = galleries.create("people", SPEC, by="test")
+    gallery.upsert([make(1)], by="test")
+    gallery.set_retention(30, by="test")
+    export_gallery(gallery, tmp_path / "export")
+    galleries.create("archive", SPEC, by="test").upsert([make(2)], by="test")
+    galleries.create("strict", SPEC, by="test").set_retention(7, by="test")
+    for name, kept in (("archive", None), ("strict", 7), ("fresh", 30)):
+        import_gallery(galleries, name, tmp_path / "export", by="test")
+        assert galleries.open(name).info().retention_days == kept
+    galleries.close()
+
+
+def test_an_older_export_has_no_retention(tmp_path: Path) -> None:
+    galleries = connect(f"file:{tmp_path / 'data'}", durability="process")
+    gallery = galleries.create("people", SPEC, by="test")
+    gallery.upsert([make(1)], by="test")
+    export_gallery(gallery, tmp_path / "export")
+    told = json.loads((tmp_path / "export" / "manifest.json").read_text())
+    del told["retention_days"]
+    (tmp_path / "export" / "manifest.json").write_text(json.dumps(told))
+    assert import_gallery(galleries, "moved", tmp_path / "export", by="test") == 1
+    assert galleries.open("moved").info().retention_days is None
+    galleries.close()
+
+
+def manifest(**changes: object) -> bytes:
+    told = {"format": 1, "model_id": SPEC.model_id, "dim": DIM, "entries": 300, "retention_days": None}
+    return json.dumps(told | changes).encode()
+
+
+def npz(embeddings: np.ndarray) -> bytes:
+    file = BytesIO()
+    np.savez(file, embeddings=embeddings)
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
         ("manifest.json", b"{", "manifest.json is not JSON"),
         ("manifest.json", b'{"format": 1}', "manifest.json lacks dim, entries, model_id"),
+        ("manifest.json", manifest(dim="16"), "manifest.json: embedding.dim is '16'"),
+        ("manifest.json", manifest(entries="all"), "manifest.json: entries is 'all'"),
+        ("manifest.json", manifest(retention_days=0), "manifest.json: retention_days is 0"),
+        ("manifest.json", manifest(entries=10_300), "has 300 entries, its manifest.json says 10300: a part is missing"),
         ("part-00000.npz", b"PK\x03\x04 torn", "part-00000.npz is not a part of an export"),
         ("part-00000.npz", b"", "part-00000.npz is not a part of an export"),
+        ("part-00000.npz", npz(np.zeros(300, np.float32)), "part-00000.npz are float32 of shape (300,)"),
+        ("part-00000.npz", npz(np.full((300, DIM), "x")), "part-00000.npz are <U1"),
+        ("part-00000.npz", npz(np.zeros((300, DIM), np.float32)), "lines 1 to 256: embedding of 'e0000' has length 0"),
         ("part-00000.jsonl", b"{}\n", "has 1 lines for 300 embeddings"),
-        ("part-00000.jsonl", b"{}\n" * 300, "part-00000.jsonl, line 1 is no entry: KeyError: 'id'"),
+        ("part-00000.jsonl", b"{}\n" * 300, "part-00000.jsonl, line 1 is no entry: KeyError: 'attributes'"),
+        ("part-00000.jsonl", b'{"attributes": []}\n' * 300, "part-00000.jsonl, line 1 is no entry: TypeError"),
     ],
 )
 def test_a_damaged_export_ends_in_one_line(
