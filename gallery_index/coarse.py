@@ -48,6 +48,8 @@ class Coarse:
 
     def search(self, queries: Embedding, count: int) -> Proposed:
         """Slots (Q, M) and estimated cosines (Q, M), M <= count, the best of each query first; some may be free."""
+        if not self.shards:  # all was erased, then compacted
+            return np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
         if len(queries) == 1:
             found = self._shared_out(queries, count)
         else:  # faiss spreads the queries of a batch over the cores

@@ -115,6 +115,14 @@ def test_a_batch_of_hopeless_queries_is_left_to_a_scan_after_a_few(engine: Engin
     assert sum(queries for queries, _ in watched.searches) >= 64
 
 
+def test_a_coarse_stage_without_codes_proposes_nothing() -> None:
+    coarse = Coarse(DIM, 2)
+    for probes in (noise(1), noise(3)):
+        slots, estimates = coarse.search(probes, 10)
+        assert slots.shape == estimates.shape == (len(probes), 0)
+    coarse.close()
+
+
 def test_a_wiped_code_is_gone(engine: Engine) -> None:
     coarse = Coarse(DIM, 1)
     rows = clusters(100, 8)
