@@ -2,6 +2,7 @@
 
 from gallery_index.connection import connect
 from gallery_index.errors import (
+    AuditFailed,
     DirectoryInUse,
     GalleryError,
     InvalidRequest,
@@ -28,6 +29,7 @@ __all__ = [
     "EVERYTHING",
     "AttributeValue",
     "Attributes",
+    "AuditFailed",
     "DirectoryInUse",
     "Embedding",
     "Entry",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Literal, Protocol
 
-from gallery_index.errors import StorageFailed
+from gallery_index.errors import AuditFailed
 from gallery_index.types import Filter
 
 _stream = logging.getLogger(__name__)
@@ -18,15 +22,22 @@ Action = Literal["create", "enrol", "search", "delete", "erase", "retention", "e
 
 
 class Audit(Protocol):
-    """Takes note of who did what."""
+    """Takes note of who did what. Nothing is answered or changed that cannot be noted."""
+
+    def check(self) -> None:
+        """Raises AuditFailed where a call could not be noted; asked before anything is changed."""
+        ...
 
     def record(self, action: Action, gallery: str, *, by: str, count: int, **details: object) -> None:
-        """count: entries stored, found or removed."""
+        """count: entries stored, found or removed. Raises AuditFailed."""
         ...
 
 
 class AuditStream:
     """Without a directory of its own the log goes to the logger "gallery_index.audit", one JSON line per call."""
+
+    def check(self) -> None:
+        """A logger takes everything."""
 
     def record(self, action: Action, gallery: str, *, by: str, count: int, **details: object) -> None:
         """As in Audit."""
@@ -38,23 +49,36 @@ class AuditLog:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._appending = Lock()
+
+    def check(self) -> None:
+        """Opens the log. A disk that is full is met only by the write."""
+        with self._opened(datetime.now(UTC), "nothing was changed"):
+            pass
 
     def record(self, action: Action, gallery: str, *, by: str, count: int, **details: object) -> None:
-        """count: entries stored, found or removed. O_APPEND makes one line one write, whatever thread it comes from.
-
-        Raises StorageFailed: a search that cannot be noted gives no answer; what a write has stored stays stored, and
-        the same call again is safe."""
+        """As in Audit: all of a line or nothing of it."""
         now = datetime.now(UTC)
-        line = _line(now, action, gallery, by=by, count=count, **details)
+        line = _line(now, action, gallery, by=by, count=count, **details).encode() + b"\n"
+        what = "the search is not answered" if action == "search" else f"{action} is done and stored, but not noted"
+        with self._appending, self._opened(now, what) as log:
+            size = os.fstat(log).st_size
+            if os.write(log, line) < len(line):  # half a line would spoil the next one too
+                os.ftruncate(log, size)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    @contextmanager
+    def _opened(self, now: datetime, what: str) -> Iterator[int]:
+        """The month's file. what: became of the call, should this fail."""
         path = self._directory / f"audit-{now:%Y-%m}.jsonl"
         try:
-            fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                os.write(fd, line.encode() + b"\n")
+                yield log
             finally:
-                os.close(fd)
+                os.close(log)
         except OSError as error:
-            raise StorageFailed(f"{path}: {error.strerror or error}; what is not noted is not answered") from error
+            raise AuditFailed(f"{path} cannot be written ({error.strerror or error}): {what}") from error
 
 
 def _line(now: datetime, action: Action, gallery: str, **details: object) -> str:

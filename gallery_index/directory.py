@@ -61,6 +61,7 @@ class EmbeddedGalleries:
         with self._changing:
             if name in self.names():
                 return self._open(name, embedding)
+            self._audit.check()
             try:
                 self._create(name, embedding)
             except OSError as error:
@@ -80,6 +81,7 @@ class EmbeddedGalleries:
         with self._changing:
             if name not in self.names():
                 raise UnknownGallery(f"there is no gallery {name!r}")
+            self._audit.check()
             if gallery := self._opened.pop(name, None):
                 gallery.close()
             doomed = self._directory / f"{UNFINISHED}dropped-{uuid4().hex}"

@@ -26,4 +26,9 @@ class DirectoryInUse(GalleryError):
 
 
 class StorageFailed(GalleryError):
-    """The disk is full, read-only or damaged; nothing of the refused call was stored, unless it names the audit log."""
+    """The disk is full, read-only or damaged; nothing of the refused call was stored."""
+
+
+class AuditFailed(StorageFailed):
+    """The audit log cannot be written; the message says what became of the call. Calls are refused before they change
+    anything where the log cannot be opened; where it fails later, what was asked is done and stored, but not noted."""

@@ -53,6 +53,7 @@ class EmbeddedGallery:
     def upsert(self, entries: Sequence[Entry], *, by: str) -> int:
         """Stores entries, replacing those of the same id. Returns how many ids were new."""
         rows = check_entries(entries, self._embedding.dim)
+        self._audit.check()
         new = self._storage.put(entries, rows) if entries else 0
         self._audit.record("enrol", self._name, by=by, count=len(entries), new=new)
         return new
@@ -86,6 +87,7 @@ class EmbeddedGallery:
 
     def delete(self, ids: Sequence[str], *, by: str) -> int:
         """Returns how many existed."""
+        self._audit.check()
         count = self._storage.remove(ids) if ids else 0
         self._audit.record("delete", self._name, by=by, count=count, ids=list(ids))
         return count
@@ -95,6 +97,7 @@ class EmbeddedGallery:
         check_filter(where)
         if where == EVERYTHING:
             raise InvalidRequest("the filter of an erasure is empty; allowed: one that says what to erase")
+        self._audit.check()
         count = self._storage.erase(where)
         self._audit.record("erase", self._name, by=by, count=count, where=describe(where))
         return count
@@ -157,6 +160,7 @@ class EmbeddedGallery:
         """None keeps everything."""
         if days is not None:
             check_number("retention_days", days, 1, MAX_RETENTION_DAYS)
+        self._audit.check()
         self._storage.set_retention(days)
         self._audit.record("retention", self._name, by=by, count=0, days=days)
 

@@ -66,6 +66,7 @@ class MilvusGalleries:
         check_name(name)
         with self._changing:
             if name not in self.names():
+                self._audit.check()
                 with milvus_errors(name):
                     _create(_collection_name(name), schema(embedding), self._alias)
                 self._audit.record("create", name, by=by, count=0, model_id=embedding.model_id)
@@ -83,6 +84,7 @@ class MilvusGalleries:
         with self._changing:
             if name not in self.names():
                 raise UnknownGallery(f"there is no gallery {name!r}")
+            self._audit.check()
             if gallery := self._opened.pop(name, None):
                 gallery.close()
             with milvus_errors(name):

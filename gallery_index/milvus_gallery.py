@@ -70,6 +70,7 @@ class MilvusGallery:
     def upsert(self, entries: Sequence[Entry], *, by: str) -> int:
         """Stores entries, replacing those of the same id. Returns how many ids were new."""
         rows = check_entries(entries, self._embedding.dim)
+        self._audit.check()
         new = 0
         if entries:
             data = [to_row(entry, row) for entry, row in zip(entries, rows, strict=True)]
@@ -102,6 +103,7 @@ class MilvusGallery:
 
     def delete(self, ids: Sequence[str], *, by: str) -> int:
         """Returns how many existed."""
+        self._audit.check()
         count = self._delete(one_of("id", ids))
         self._audit.record("delete", self._name, by=by, count=count, ids=list(ids))
         return count
@@ -111,6 +113,7 @@ class MilvusGallery:
         check_filter(where)
         if where == EVERYTHING:
             raise InvalidRequest("the filter of an erasure is empty; allowed: one that says what to erase")
+        self._audit.check()
         count = self._delete(expression(where))
         with self._calls():
             self._collection.flush()
@@ -188,6 +191,7 @@ class MilvusGallery:
         """None keeps everything."""
         if days is not None:
             check_number("retention_days", days, 1, MAX_RETENTION_DAYS)
+        self._audit.check()
         with self._calls():
             self._settings.upsert([{"name": self._name, "retention_days": days or 0, "embedding": [0.0, 1.0]}])
         self._audit.record("retention", self._name, by=by, count=0, days=days)

@@ -148,22 +148,6 @@ def test_one_damaged_gallery_does_not_keep_what_the_others_must_forget(
     again.close()
 
 
-def test_a_call_that_cannot_be_noted_fails_as_a_call_of_the_gallery(
-    filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]],
-) -> None:
-    directory, galleries, gallery, _ = filled
-    (log,) = directory.glob("audit-*.jsonl")
-    log.unlink()
-    log.mkdir()
-    before = gallery.count()
-    with pytest.raises(StorageFailed, match=r"audit-.*Is a directory; what is not noted is not answered"):
-        gallery.search(unit(1)[None], k=3, by="test")
-    with pytest.raises(StorageFailed, match="audit-"):
-        gallery.upsert([make(9_000, "new")], by="test")
-    assert gallery.count() == before + 1
-    galleries.close()
-
-
 def test_expiry_leaves_no_byte(filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]]) -> None:
     directory, galleries, gallery, _ = filled
     old = make(99_999, "OLDSECRETS")
