@@ -118,7 +118,7 @@ class EmbeddedGalleries:
 
     def _expire(self, name: str) -> int:
         gallery = self.open(name)
-        return expire(gallery, gallery.info().retention_days)
+        return expire(gallery, gallery.retention_days(), unfinished=gallery.erasing())
 
     def _sweep(self) -> None:
         """Removes what an interrupted create or drop has left."""

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
-from gallery_index.errors import GalleryError
+from gallery_index.errors import UnknownGallery
 from gallery_index.interface import Gallery
 from gallery_index.types import Filter
 
@@ -15,11 +15,14 @@ _log = logging.getLogger(__name__)
 
 def expire_all(names: Iterable[str], expire: Callable[[str], int]) -> int:
     """Returns how many entries were erased. Raises the first failure, after every gallery had its turn."""
-    erased, failures = 0, []
+    erased = 0
+    failures: list[Exception] = []
     for name in names:
         try:
             erased += expire(name)
-        except GalleryError as error:
+        except UnknownGallery:  # dropped meanwhile
+            continue
+        except Exception as error:  # a damaged gallery may raise anything
             _log.error("gallery %r: what is past its retention was not erased: %s", name, error)
             failures.append(error)
     if failures:
@@ -27,9 +30,11 @@ def expire_all(names: Iterable[str], expire: Callable[[str], int]) -> int:
     return erased
 
 
-def expire(gallery: Gallery, days: int | None) -> int:
-    """Erases what was captured longer ago than `days`; None keeps everything."""
+def expire(gallery: Gallery, days: int | None, *, unfinished: bool = False) -> int:
+    """Erases what was captured longer ago than `days`; None keeps everything.
+
+    unfinished: whether an erasure failed half way; its entries are gone, their bytes are not."""
     if days is None:
         return 0
     old = Filter(until=datetime.now(UTC) - timedelta(days=days))
-    return gallery.erase(old, by="retention") if gallery.count(old) else 0
+    return gallery.erase(old, by="retention") if unfinished or gallery.count(old) else 0

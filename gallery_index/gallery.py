@@ -164,6 +164,16 @@ class EmbeddedGallery:
         self._storage.set_retention(days)
         self._audit.record("retention", self._name, by=by, count=0, days=days)
 
+    def retention_days(self) -> int | None:
+        """None keeps everything."""
+        with self._storage.reading():
+            return self._store.retention_days()
+
+    def erasing(self) -> bool:
+        """Whether an erasure failed half way: the next one, or the next opening, finishes it."""
+        with self._storage.reading():
+            return self._store.erasing()
+
     def compact(self, progress: Progress = no_progress) -> None:
         """Gives the space of deleted entries back and rewrites what is cached."""
         self._storage.compact(progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,6 +49,9 @@ def make(number: int, person: str, *, version: int = 0) -> Entry:
         attributes={"note": f"{person} walks " + "n" * chance.randrange(60)},
         thumbnail=(f"{person}jpeg{version}" * chance.randrange(1, 600)).encode() if number % 3 == 0 else None,
     )
+
+
+OLD = replace(make(99_999, "OLDSECRETS"), captured_at=datetime(2001, 1, 1, tzinfo=UTC))
 
 
 def occurrences(directory: Path, needles: list[bytes]) -> list[str]:
@@ -140,21 +144,42 @@ def test_one_damaged_gallery_does_not_keep_what_the_others_must_forget(
     galleries.close()
     (directory / "a" / "gallery.sqlite").write_bytes(b"rubbish" * 1000)
     again = EmbeddedGalleries(directory, durability="process", tuning=EAGER)
-    again.open("g").set_retention(1, by="test")
-    again.open("g").upsert([make(5_000, "late")], by="test")
+    again.open("g").upsert([OLD], by="test")
+    again.open("g").set_retention(3_600, by="test")
     with pytest.raises(StorageFailed, match=r"a/gallery\.sqlite"):
         again.expire()
-    assert again.open("g").count(Filter(until=datetime.now(UTC) - timedelta(days=1))) == 0
+    assert again.open("g").count(Filter(persons=frozenset({"OLDSECRETS"}))) == 0
     again.close()
+
+
+def test_an_expiry_that_failed_half_way_is_finished_by_the_next(
+    filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]],
+) -> None:
+    directory, galleries, gallery, _ = filled
+    gallery.upsert([OLD], by="test")
+    gallery.set_retention(3_600, by="test")
+
+    def full() -> None:
+        raise StorageFailed("the disk is full")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gallery._storage, "_rewrite", full)
+        with pytest.raises(StorageFailed, match="the disk is full"):
+            galleries.expire()
+    assert gallery.count(Filter(persons=frozenset({"OLDSECRETS"}))) == 0
+    assert gallery._storage.store.erasing()
+    assert galleries.expire() == 0
+    assert not gallery._storage.store.erasing()
+    assert occurrences(directory, [b"OLDSECRETS"]) == []
+    galleries.close()
 
 
 def test_expiry_leaves_no_byte(filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]]) -> None:
     directory, galleries, gallery, _ = filled
-    old = make(99_999, "OLDSECRETS")
-    gallery.upsert([Entry(old.id, "c", datetime(2001, 1, 1, tzinfo=UTC), old.embedding, "OLDSECRETS")], by="test")
+    gallery.upsert([OLD], by="test")
     gallery.set_retention(3_600, by="test")
     assert galleries.expire() == 1
-    assert occurrences(directory, [b"OLDSECRETS", old.embedding.tobytes()[:32]]) == []
+    assert occurrences(directory, [b"OLDSECRETS", OLD.embedding.tobytes()[:32]]) == []
     galleries.close()
 
 
