@@ -150,7 +150,7 @@ def _files(paths: Sequence[Path]) -> dict[Path, Path]:
 
 def _each(files: Sequence[Path], work: Callable[[Sequence[Path]], _T], doing: str) -> Iterator[_T]:
     """Results in order, a few requests in flight, and a progress bar."""
-    parts = [files[part] for part in together([file.stat().st_size for file in files])]
+    parts = [part for _, part in together(files, lambda file: file.stat().st_size)]
 
     def named(part: Sequence[Path]) -> _T:
         try:

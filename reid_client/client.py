@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -56,8 +56,10 @@ class Client:
     def search_embeddings(
         self, rows: NDArray[np.float32], how: Search = DEFAULT_SEARCH, *, model_id: str | None = None
     ) -> list[list[Match]]:
-        """rows: (N, D) out of `embed`. model_id: of those embeddings; the service refuses another than its own."""
-        return self._send(wire.search_embeddings(rows, how, model_id))
+        """rows: (N, D) out of `embed`, as many as there are; ValueError for one of a crop that was skipped.
+
+        model_id: of those embeddings; the service refuses another than its own."""
+        return [found for call in wire.search_embeddings(rows, how, model_id) for found in self._send(call)]
 
     def search_like(self, entry_id: str, how: Search = DEFAULT_SEARCH) -> list[Match]:
         """More like an entry of the gallery."""
@@ -119,17 +121,18 @@ class AsyncClient:
 
     async def embed(self, crops: Crops, *, skip_bad: bool = False) -> Embeddings:
         """See `Client.embed`."""
-        return wire.joined([await self._send(call) for call in wire.embed(crops, skip_bad=skip_bad)])
+        return wire.joined([await self._send(call) async for call in _made(wire.embed(crops, skip_bad=skip_bad))])
 
     async def search(self, crops: Crops, how: Search = DEFAULT_SEARCH) -> list[list[Match]]:
         """See `Client.search`."""
-        return [found for call in wire.search(crops, how) for found in await self._send(call)]
+        return [found async for call in _made(wire.search(crops, how)) for found in await self._send(call)]
 
     async def search_embeddings(
         self, rows: NDArray[np.float32], how: Search = DEFAULT_SEARCH, *, model_id: str | None = None
     ) -> list[list[Match]]:
         """See `Client.search_embeddings`."""
-        return await self._send(wire.search_embeddings(rows, how, model_id))
+        calls = _made(wire.search_embeddings(rows, how, model_id))
+        return [found async for call in calls for found in await self._send(call)]
 
     async def search_like(self, entry_id: str, how: Search = DEFAULT_SEARCH) -> list[Match]:
         """See `Client.search_like`."""
@@ -139,7 +142,8 @@ class AsyncClient:
         self, entries: Sequence[Entry], crops: Crops, *, gallery: str = "default", skip_bad: bool = False
     ) -> Enrolled:
         """See `Client.enrol`."""
-        return await self._send(wire.enrol(gallery, entries, crops, skip_bad=skip_bad))
+        call = await asyncio.to_thread(wire.enrol, gallery, entries, crops, skip_bad=skip_bad)
+        return await self._send(call)
 
     async def request(
         self, method: str, path: str, params: Mapping[str, Any] | None = None, body: Any = None
@@ -169,6 +173,12 @@ class AsyncClient:
                 return call.read(outcome)
             await asyncio.sleep(wait)
         raise AssertionError("the last verdict is never to wait")
+
+
+async def _made(calls: Iterator[Call[_T]]) -> AsyncIterator[Call[_T]]:
+    """The calls, each made in a thread: to read or compress its crops would hold up the event loop."""
+    while (call := await asyncio.to_thread(next, calls, None)) is not None:
+        yield call
 
 
 def _headers(key: str | None, timeout_s: float) -> dict[str, str]:

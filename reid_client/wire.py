@@ -25,12 +25,14 @@ CROPS_TOGETHER = 64  # half of what a service takes in one request unless it is 
 BYTES_TOGETHER = 8 * 2**20  # a quarter of it
 
 _T = TypeVar("_T")
+_Piece = TypeVar("_Piece")
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[_T]):
-    """One request, and how to read its answer; sent by either client. first: place of its first crop among the
-    caller's."""
+    """One request, and how to read its answer; sent by either client.
+
+    first: place of its first crop among the caller's."""
 
     method: str
     path: str
@@ -41,10 +43,11 @@ class Call(Generic[_T]):
     first: int = 0
 
 
-def embed(crops: Crops, *, skip_bad: bool) -> list[Call[Embeddings]]:
+def embed(crops: Crops, *, skip_bad: bool) -> Iterator[Call[Embeddings]]:
     """POST /embed: framed crops out, raw rows in; as many requests as the crops need."""
     headers, params = {"Content-Type": CROPS, "Accept": ROWS}, _on_error(skip_bad)
-    return [Call("POST", "/embed", _embeddings, body, headers, params, first) for first, body in _framed_parts(crops)]
+    for first, part in together(map(encoded, crops), len):
+        yield Call("POST", "/embed", _embeddings, framed(part), headers, params, first)
 
 
 def joined(parts: Sequence[Embeddings]) -> Embeddings:
@@ -56,22 +59,25 @@ def joined(parts: Sequence[Embeddings]) -> Embeddings:
     return Embeddings(np.concatenate([part.rows for part in parts]), parts[0].model_id, skipped)
 
 
-def search(crops: Crops, how: Search = DEFAULT_SEARCH) -> list[Call[list[list[Match]]]]:
+def search(crops: Crops, how: Search = DEFAULT_SEARCH) -> Iterator[Call[list[list[Match]]]]:
     """POST /search with crops; as many requests as they need, but one for a track."""
-    headers, params = {"Content-Type": CROPS}, how.options()
-    if how.where is not None:
-        params["filter"] = json.dumps(how.where)
-    parts = [(0, framed(map(encoded, crops)))] if how.fuse else _framed_parts(crops)
-    return [Call("POST", "/search", _matches, body, headers, params, first) for first, body in parts]
+    blocks = map(encoded, crops)
+    for first, part in [(0, list(blocks))] if how.fuse else together(blocks, len):
+        yield Call("POST", "/search", _matches, framed(part), {"Content-Type": CROPS}, _in_address(how), first)
 
 
-def search_embeddings(rows: NDArray[np.float32], how: Search, model_id: str | None) -> Call[list[list[Match]]]:
-    """POST /search with embeddings, rows (N, D) or (D,)."""
+def search_embeddings(
+    rows: NDArray[np.float32], how: Search, model_id: str | None
+) -> Iterator[Call[list[list[Match]]]]:
+    """POST /search with embeddings, rows (N, D) or (D,); as many requests as they need, but one for a track. Raises
+    ValueError for a row without a direction."""
+    rows = np.atleast_2d(rows).astype("<f4")
+    if len(bad := np.flatnonzero(~(np.isfinite(rows).all(axis=-1) & rows.any(axis=-1)))):
+        raise ValueError(f"row {bad[0]} is zero or not finite; `skipped` of an embedding's answer lists such rows")
     headers = {"Content-Type": ROWS} | ({"X-Model-Id": model_id} if model_id else {})
-    params = how.options()
-    if how.where is not None:
-        params["filter"] = json.dumps(how.where)
-    return Call("POST", "/search", _matches, np.atleast_2d(rows).astype("<f4").tobytes(), headers, params)
+    for first, part in [(0, list(rows))] if how.fuse else together(rows, len):
+        body = b"".join(row.tobytes() for row in part)
+        yield Call("POST", "/search", _matches, body, headers, _in_address(how), first)
 
 
 def search_like(entry_id: str, how: Search) -> Call[list[list[Match]]]:
@@ -97,20 +103,19 @@ def plain(method: str, path: str, params: Mapping[str, Any] | None = None, body:
     return Call(method, path, lambda r: r.json() if r.content else {}, content, headers, params or {})
 
 
-def together(sizes: Sequence[int]) -> Iterator[slice]:
-    """Crops of so many bytes in parts that a service takes as one request; one part at least, though it be empty."""
-    begin = total = 0
-    for place, size in enumerate(sizes):
-        if place > begin and (place - begin == CROPS_TOGETHER or total + size > BYTES_TOGETHER):
-            yield slice(begin, place)
-            begin, total = place, 0
-        total += size
-    yield slice(begin, len(sizes))
+def together(pieces: Iterable[_Piece], size: Callable[[_Piece], int]) -> Iterator[tuple[int, list[_Piece]]]:
+    """Crops in parts that a service takes as one request, each with the place of its first; one part at least, though
+    it be empty. A part is made when it is asked for, so that no more than one is held.
 
-
-def _framed_parts(crops: Crops) -> list[tuple[int, bytes]]:
-    blocks = [encoded(crop) for crop in crops]
-    return [(part.start, framed(blocks[part])) for part in together([len(block) for block in blocks])]
+    size: bytes of a crop."""
+    first, total, part = 0, 0, list[_Piece]()
+    for place, piece in enumerate(pieces):
+        if part and (len(part) == CROPS_TOGETHER or total + size(piece) > BYTES_TOGETHER):
+            yield first, part
+            first, total, part = place, 0, []
+        part.append(piece)
+        total += size(piece)
+    yield first, part
 
 
 def framed(blocks: Iterable[bytes]) -> bytes:
@@ -141,6 +146,10 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
     )
+
+
+def _in_address(how: Search) -> dict[str, Any]:
+    return how.options() | ({} if how.where is None else {"filter": json.dumps(how.where)})
 
 
 def _on_error(skip_bad: bool) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from reid_client import AsyncClient, Client, Entry, Refused, Search
+from reid_client import AsyncClient, Client, Entry, Match, Refused, Search
 from reid_client.__main__ import main
 from reid_client.types import Embeddings
 from reid_client.wire import BYTES_TOGETHER, CROPS_TOGETHER, joined, png, together
@@ -139,12 +140,50 @@ def test_a_crowd_travels_in_several_requests_and_comes_back_as_one(client: Clien
     np.testing.assert_array_equal(asyncio.run(elsewhere()), rows)
 
 
+def test_as_many_embeddings_are_searched_as_crops(client: Client, url: str) -> None:
+    rows = client.embed([picture(seed) for seed in range(150)]).rows
+    found = client.search_embeddings(rows, Search(k=2))
+    assert [[m.id for m in one] for one in found] == [
+        [m.id for m in client.search_embeddings(row, Search(k=2))[0]] for row in rows
+    ]
+    assert len(client.search_embeddings(rows[:100], Search(fuse="mean"))) == 1
+    with pytest.raises(ValueError, match="row 1 is zero or not finite"):
+        client.search_embeddings(client.embed([picture(0), b"junk"], skip_bad=True).rows)
+
+    async def elsewhere() -> list[list[Match]]:
+        async with AsyncClient(url) as other:
+            return await other.search_embeddings(rows, Search(k=2))
+
+    assert asyncio.run(elsewhere()) == found
+
+
+def test_the_async_client_makes_its_requests_beside_the_event_loop(url: str) -> None:
+    readers: set[threading.Thread] = set()
+
+    class Watched(type(Path())):  # type: ignore[misc]
+        def read_bytes(self) -> bytes:
+            readers.add(threading.current_thread())
+            return png(picture(1))
+
+    async def everything() -> None:
+        async with AsyncClient(url) as other:
+            await other.embed([Watched("a")])
+            await other.search([Watched("a")])
+            await other.enrol([Entry("watched", "c0", NOW)], [Watched("a")])
+            await other.request("DELETE", "/galleries/default/entries/watched")
+
+    asyncio.run(everything())
+    assert readers
+    assert threading.main_thread() not in readers
+
+
 @given(st.lists(st.integers(0, 3 * BYTES_TOGETHER), max_size=200))
 def test_parts_are_small_enough_and_nothing_is_lost(sizes: list[int]) -> None:
-    parts = [sizes[part] for part in together(sizes)]
+    firsts, parts = zip(*together(sizes, lambda size: size), strict=True)
     assert [size for part in parts for size in part] == sizes
+    assert list(firsts) == [sum(map(len, parts[:i])) for i in range(len(parts))]
     assert all(len(part) <= CROPS_TOGETHER and (len(part) <= 1 or sum(part) <= BYTES_TOGETHER) for part in parts)
-    assert all(parts) or parts == [[]]
+    assert all(parts) or parts == ([],)
 
 
 def test_a_model_that_changes_between_two_requests_is_noticed() -> None:
