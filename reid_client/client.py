@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
@@ -20,13 +21,15 @@ _T = TypeVar("_T")
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 _RETRIES = Retries()
+_GRACE_S = 1.0  # in which the service's own word that the deadline passed still arrives
 
 
 class Client:
     """A re-identification service, blocking. May be used from several threads; close it, or use it in a `with`.
 
-    key: the API key, where the service asks for one. timeout_s: of one attempt; also the deadline the service is told,
-    so that it spends nothing on an answer nobody waits for. Every method raises Refused or Unavailable.
+    key: the API key, where the service asks for one. timeout_s: the deadline that the service is told for each attempt,
+    so that it spends nothing on an answer nobody waits for; one that says nothing at all a second later is asked again.
+    Raises ValueError for a url or a key that cannot be one. Every method raises Refused or Unavailable.
     """
 
     def __init__(
@@ -38,9 +41,7 @@ class Client:
         retries: Retries = _RETRIES,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._http = httpx.Client(
-            base_url=url, headers=_headers(key, timeout_s), timeout=timeout_s, transport=transport, trust_env=False
-        )
+        self._http = httpx.Client(**_connection(url, key, timeout_s), transport=transport)
         self._retries = retries
 
     def embed(self, crops: Crops, *, skip_bad: bool = False) -> Embeddings:
@@ -114,9 +115,7 @@ class AsyncClient:
         retries: Retries = _RETRIES,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._http = httpx.AsyncClient(
-            base_url=url, headers=_headers(key, timeout_s), timeout=timeout_s, transport=transport, trust_env=False
-        )
+        self._http = httpx.AsyncClient(**_connection(url, key, timeout_s), transport=transport)
         self._retries = retries
 
     async def embed(self, crops: Crops, *, skip_bad: bool = False) -> Embeddings:
@@ -181,7 +180,28 @@ async def _made(calls: Iterator[Call[_T]]) -> AsyncIterator[Call[_T]]:
         yield call
 
 
+def _connection(url: str, key: str | None, timeout_s: float) -> dict[str, Any]:
+    return {
+        "base_url": _address(url),
+        "headers": _headers(key, timeout_s),
+        "timeout": httpx.Timeout(timeout_s, read=timeout_s + _GRACE_S),
+        "trust_env": False,
+    }
+
+
+def _address(url: str) -> httpx.URL:
+    try:
+        address = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"url is {url!r}: {error}") from None
+    if address.scheme not in {"http", "https"} or not address.host:
+        raise ValueError(f"url is {url!r}; allowed: http:// or https:// and a host, e.g. {DEFAULT_URL}")
+    return address
+
+
 def _headers(key: str | None, timeout_s: float) -> dict[str, str]:
+    if key and not re.fullmatch(r"[!-~]+", key):  # the key itself is not for anybody's screen or log
+        raise ValueError("the API key has a space, a line's end or another character that no header can carry")
     headers = {"X-Request-Deadline-Ms": str(max(1, round(timeout_s * 1000)))}
     return headers | ({"Authorization": f"Bearer {key}"} if key else {})
 

@@ -25,6 +25,10 @@ class Retries:
     attempts: int = 6
     longest_wait_s: float = 30.0
 
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise ValueError(f"attempts is {self.attempts}; allowed: at least 1")
+
     def wait(self, attempt: int, told: str | None) -> float:
         """Seconds to wait after attempt number `attempt` (from 0)."""
         seconds = float(told) if told and told.isdecimal() else 0.1 * 2**attempt
@@ -37,7 +41,7 @@ class Retries:
         last = attempt + 1 >= self.attempts
         if isinstance(outcome, httpx.TransportError):
             if last:
-                raise Unavailable(f"no answer after {self.attempts} attempts: {outcome or type(outcome).__name__}")
+                raise Unavailable(_silence(outcome, self.attempts)) from outcome
             return self.wait(attempt, None)
         if outcome.is_success:
             return None
@@ -47,6 +51,12 @@ class Retries:
         if outcome.status_code in AGAIN:
             raise Unavailable(f"given up after {self.attempts} attempts: {refusal}") from refusal
         raise refusal
+
+
+def _silence(error: httpx.TransportError, attempts: int) -> str:
+    url = error.request.url
+    where = f"{url.scheme}://{url.netloc.decode()}"
+    return f"no answer from {where} after {attempts} attempts: {str(error) or type(error).__name__}"
 
 
 def _refusal(answer: httpx.Response, first: int) -> Refused:

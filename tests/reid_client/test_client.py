@@ -235,6 +235,7 @@ def test_the_command_line(url: str, tmp_path: Path, capsys: pytest.CaptureFixtur
         (["enrol", "a.png"], "give --camera"),
         (["search", "text.png"], "text.png: crop 0: not an image"),
         (["search", "a.png", "--gallery", "nowhere"], "no gallery named 'nowhere'"),
+        (["embed", "a.png", "--url", "http://there:port"], "Invalid port"),
     ],
 )
 def test_one_clear_line(
@@ -250,7 +251,7 @@ def test_one_clear_line(
     if arguments[1] != ".":
         Image.fromarray(picture(1)).save("a.png")
         Path("text.png").write_text("hello")
-    assert main([*arguments, "--url", url]) == 1
+    assert main([arguments[0], "--url", url, *arguments[1:]]) == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: ")
     assert words in error

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
 
 import httpx
+import numpy as np
 import pytest
 
-from reid_client import Client, Refused, Retries, Unavailable
+from reid_client import AsyncClient, Client, Refused, Retries, Unavailable
+from service.app import create_app
+from service.settings import Settings
+from tests.service.fakes import FakeEncoder, MemoryGalleries
+from tests.service.live import served
 
 
 @pytest.fixture
@@ -61,6 +68,47 @@ def test_it_gives_up(waits: list[float], trouble: Callable[[], httpx.Response | 
     with pytest.raises(Unavailable, match="after 3 attempts"):
         there.request("GET", "/livez")
     assert (len(asked), len(waits)) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [(httpx.ConnectError("refused"), "refused"), (httpx.ReadTimeout(""), "ReadTimeout")],
+)
+def test_who_did_not_answer_and_why(waits: list[float], trouble: Exception, words: str) -> None:
+    there, _ = client(trouble, attempts=1)
+    with pytest.raises(Unavailable, match=rf"^no answer from http://there after 1 attempts: {words}$"):
+        there.request("GET", "/livez")
+    with pytest.raises(ValueError, match="attempts is 0; allowed: at least 1"):
+        Retries(attempts=0)
+
+
+def test_the_service_says_itself_that_the_deadline_passed() -> None:
+    encoder = FakeEncoder(before=lambda _: time.sleep(0.5))
+    crop = np.zeros((32, 16, 3), np.uint8)
+
+    async def elsewhere(url: str) -> None:
+        async with AsyncClient(url, timeout_s=0.1) as other:
+            await other.embed([crop])
+
+    with served(create_app(Settings(threads=1), encoder=encoder, galleries=MemoryGalleries())) as url:
+        with Client(url, timeout_s=0.1) as there, pytest.raises(Refused, match=r"The deadline passed \(504\)"):
+            there.embed([crop])
+        with pytest.raises(Refused, match=r"The deadline passed \(504\)"):
+            asyncio.run(elsewhere(url))
+
+
+@pytest.mark.parametrize("made", [Client, AsyncClient])
+def test_an_address_or_a_key_that_cannot_be_one(made: type[Client] | type[AsyncClient]) -> None:
+    with pytest.raises(ValueError, match="'localhost:8000'; allowed: http:// or https:// and a host"):
+        made("localhost:8000")
+    with pytest.raises(ValueError, match="'http://'; allowed"):
+        made("http://")
+    with pytest.raises(ValueError, match="'http://there:port': Invalid port"):
+        made("http://there:port")
+    for key in ("reid_secret\n", "reid_sécret"):
+        with pytest.raises(ValueError, match="the API key has a space, a line's end") as refused:
+            made(key=key)
+        assert "cret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 413, 422, 500, 504])
