@@ -12,7 +12,7 @@ from gallery_index.errors import InvalidRequest, UnknownEntry
 from gallery_index.interface import EVERYTHING
 from gallery_index.progress import Progress, no_progress
 from gallery_index.scan import Hits
-from gallery_index.search import Request, find
+from gallery_index.search import Nearest, Request, all_but, answer, batches, find
 from gallery_index.storage import Storage
 from gallery_index.tuning import Tuning
 from gallery_index.types import Embedding, Entry, Filter, Fusion, GalleryInfo, Match, Page, Sighting
@@ -139,22 +139,17 @@ class EmbeddedGallery:
         queries = check_queries(queries, self._embedding.dim)
         check_search(k, min_score, fuse, rerank=rerank)
         check_filter(where)
-        with self._storage.reading():
-            excluded = None if exclude_id is None else next(iter(self._store.by_ids([exclude_id])), None)
-            request = Request(k, min_score, group_by_person, fuse, rerank, excluded)
-            nearest = partial(self._storage.engine.nearest, allowed=self._storage.allowed(where))
-            answers = find(request, queries, nearest, self._store.persons, self._storage.vectors.rows.__getitem__)
-            sightings = self._store.by_slots([slot for hits in answers for slot in hits.slots.tolist()])
-        self._audit.record(
-            "search",
-            self._name,
-            by=by,
-            count=sum(len(hits.slots) for hits in answers),
-            queries=len(queries),
-            k=k,
-            where=describe(where),
-        )
-        return [_matches(hits, sightings) for hits in answers]
+        request = Request(k, min_score, group_by_person, fuse, rerank)
+        answers = [
+            matches
+            for batch in batches(request, queries)
+            for matches in self._answers(request, batch, where=where, exclude_id=exclude_id)
+        ]
+        count = sum(map(len, answers))
+        asked = {"queries": len(queries), "k": k, "where": describe(where)}
+        like = {} if exclude_id is None else {"exclude_id": exclude_id}
+        self._audit.record("search", self._name, by=by, count=count, **asked, **like)
+        return answers
 
     def set_retention(self, days: int | None, *, by: str) -> None:
         """None keeps everything."""
@@ -181,6 +176,22 @@ class EmbeddedGallery:
     def close(self) -> None:
         """Waits for running calls."""
         self._storage.close()
+
+    def _answers(
+        self, request: Request, queries: Embedding, *, where: Filter, exclude_id: str | None
+    ) -> list[list[Match]]:
+        with self._storage.reading():
+            nearest: Nearest = partial(self._storage.engine.nearest, allowed=self._storage.allowed(where))
+            for slot in self._store.by_ids([] if exclude_id is None else [exclude_id]):
+                nearest = all_but(slot, nearest)
+            rows = self._storage.vectors.rows.__getitem__  # copies
+            found = find(request, queries, nearest, self._store.persons, rows)
+            sightings = self._store.by_slots([slot for one in found for slot in one.hits.slots.tolist()])
+
+        def persons(slots: list[int]) -> dict[int, str | None]:
+            return {slot: sightings[slot].person_id for slot in slots}
+
+        return [_matches(answer(request, one, persons), sightings) for one in found]
 
     def _whole(self, entry_id: str) -> Entry:
         for entry in self.read([entry_id]):

@@ -28,7 +28,7 @@ from gallery_index.milvus_fields import (
     to_sighting,
 )
 from gallery_index.scan import Hits
-from gallery_index.search import Request, find
+from gallery_index.search import Request, answer, batches, find
 from gallery_index.types import Embedding, Entry, Filter, Fusion, GalleryInfo, Match, Page, Sighting
 from gallery_index.validation import (
     MAX_PAGE,
@@ -175,17 +175,21 @@ class MilvusGallery:
         queries = check_queries(queries, self._embedding.dim)
         check_search(k, min_score, fuse, rerank=rerank)
         check_filter(where)
-        with self._calls():
-            limits = [] if where == EVERYTHING else [expression(where)]
-            if exclude_id is not None:
-                limits.append(f"id != {quote(exclude_id)}")
+        limits = [] if where == EVERYTHING else [expression(where)]
+        if exclude_id is not None:
+            limits.append(f"id != {quote(exclude_id)}")
+        request = Request(k, min_score, group_by_person, fuse, rerank)
+        answers: list[list[Match]] = []
+        for batch in batches(request, queries):
             candidates = _Candidates(self._collection, " and ".join(limits) or None)
-            request = Request(k, min_score, group_by_person, fuse, rerank)
-            answers = find(request, queries, candidates.nearest, candidates.persons, candidates.rows)
-        count = sum(len(hits.slots) for hits in answers)
+            with self._calls():
+                found = find(request, batch, candidates.nearest, candidates.persons, candidates.rows)
+            answers += [candidates.matches(answer(request, one, candidates.persons)) for one in found]
+        count = sum(map(len, answers))
         asked = {"queries": len(queries), "k": k, "where": describe(where)}
-        self._audit.record("search", self._name, by=by, count=count, **asked)
-        return [candidates.matches(hits) for hits in answers]
+        like = {} if exclude_id is None else {"exclude_id": exclude_id}
+        self._audit.record("search", self._name, by=by, count=count, **asked, **like)
+        return answers
 
     def set_retention(self, days: int | None, *, by: str) -> None:
         """None keeps everything."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gallery_index.errors import InvalidRequest
 from gallery_index.rerank import rerank
-from gallery_index.scan import Hits, sorted_hits
+from gallery_index.scan import Hits, Mask, sorted_hits
 from gallery_index.types import Embedding, Fusion
 from gallery_index.validation import MAX_RERANK_K
 from gallery_index.vectors import Slots
@@ -22,38 +23,73 @@ Persons = Callable[[list[int]], dict[int, str | None]]
 # slots (N,) -> their embeddings (N, D)
 Rows = Callable[[Slots], Embedding]
 
+Places = NDArray[np.intp]
+
+RERANKED_AT_ONCE = 16  # queries: 26 MB of embeddings at 2048 dimensions
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """k: 1 or more. min_score: a cosine. excluded: a slot that is no answer. The rest as in Gallery.search."""
+    """k: 1 or more. min_score: a cosine. The rest as in Gallery.search."""
 
     k: int
     min_score: float
     group_by_person: bool
     fuse: Fusion | None
     rerank: bool
-    excluded: int | None = None
 
 
-def find(request: Request, queries: Embedding, nearest: Nearest, persons: Persons, rows: Rows) -> list[Hits]:
-    """The answers of each query, or of the one track: at most k hits, best first."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one query has found. rows: embeddings (M, D) of the first M hits, which are re-ranked; None: it is final."""
+
+    hits: Hits
+    rows: Embedding | None = None
+
+
+def batches(request: Request, queries: Embedding) -> Iterator[Embedding]:
+    """The queries, as many together as may be: where they are re-ranked, the embeddings of each are copied."""
+    step = RERANKED_AT_ONCE if request.rerank and request.fuse is None else len(queries)
+    for begin in range(0, len(queries), step):
+        yield queries[begin : begin + step]
+
+
+def all_but(slot: int, nearest: Nearest) -> Nearest:
+    """The nearest apart from one entry."""
+
+    def others(queries: Embedding, count: int) -> list[Hits]:
+        return [_at(hits, np.flatnonzero(hits.slots != slot)[:count]) for hits in nearest(queries, count + 1)]
+
+    return others
+
+
+def find(request: Request, queries: Embedding, nearest: Nearest, persons: Persons, rows: Rows) -> list[Found]:
+    """For `answer`, of each query or of the one track: all that needs the gallery to stay as it is meanwhile."""
     if request.fuse == "mean":
         queries = _mean(queries)
     tracks = [queries] if request.fuse == "best" else list(queries[:, None])
     wanted = MAX_RERANK_K if request.rerank else request.k
-    answers: list[Hits | None] = [None] * len(tracks)
-    while any(answer is None for answer in answers):
-        open_tracks = [i for i, answer in enumerate(answers) if answer is None]
-        more = wanted + (request.excluded is not None)
-        found = iter(nearest(np.concatenate([tracks[i] for i in open_tracks]), more))
+    answers: list[Found | None] = [None] * len(tracks)
+    while open_tracks := [i for i, done in enumerate(answers) if done is None]:
+        found = iter(nearest(np.concatenate([tracks[i] for i in open_tracks]), wanted))
         for i in open_tracks:
-            hits = _without(request.excluded, _fused([next(found) for _ in tracks[i]], more))
+            hits = _fused([next(found) for _ in tracks[i]], wanted)
             exhausted = len(hits.slots) < wanted or hits.scores[-1] < request.min_score
-            chosen = _choose(request, hits, persons, rows)
-            if exhausted or len(chosen.slots) == request.k:
-                answers[i] = chosen
+            places = _places(request, hits, persons)
+            if exhausted or len(places) == request.k:
+                answers[i] = _found(request, hits, places, rows)
         wanted *= 4  # one person may fill all the first places
-    return [answer for answer in answers if answer is not None]
+    return [done for done in answers if done is not None]
+
+
+def answer(request: Request, found: Found, persons: Persons) -> Hits:
+    """The answer of one query: at most k hits, best first. Re-ranking takes long; nobody has to wait for it."""
+    if found.rows is None:
+        return found.hits
+    order = np.arange(len(found.hits.slots))  # what is behind the re-ranked keeps its order
+    order[: len(found.rows)] = rerank(found.hits.scores[: len(found.rows)], found.rows)
+    hits = _at(found.hits, order)
+    return _at(hits, _places(request, hits, persons))
 
 
 def _mean(queries: Embedding) -> Embedding:
@@ -74,25 +110,27 @@ def _fused(hits: list[Hits], count: int) -> Hits:
     return sorted_hits(slots, scores, count)
 
 
-def _without(slot: int | None, hits: Hits) -> Hits:
-    keep = hits.slots != slot
-    return hits if keep.all() else Hits(hits.slots[keep], hits.scores[keep])
+def _found(request: Request, hits: Hits, places: Places, rows: Rows) -> Found:
+    """places: of the answer, were it not re-ranked."""
+    if not request.rerank or len(hits.slots) < 2:
+        return Found(_at(hits, places))
+    top = np.arange(min(MAX_RERANK_K, len(hits.slots)))  # the work grows with the square
+    return Found(_at(hits, np.union1d(top, places)), rows(hits.slots[top]))
 
 
-def _choose(request: Request, hits: Hits, persons: Persons, rows: Rows) -> Hits:
-    if request.rerank and len(hits.slots) > 1:
-        order = np.arange(len(hits.slots))
-        order[:MAX_RERANK_K] = rerank(hits.scores[:MAX_RERANK_K], rows(hits.slots[:MAX_RERANK_K]))
-        hits = Hits(hits.slots[order], hits.scores[order])
-    keep = hits.scores >= request.min_score
+def _places(request: Request, hits: Hits, persons: Persons) -> Places:
+    """Where among the hits the first k answers are. min_score first: it must not cost a person whose next is better."""
+    places = np.flatnonzero(hits.scores >= request.min_score)
     if request.group_by_person:
-        keep &= _first_of_each(hits, persons)
-    places = np.flatnonzero(keep)[: request.k]
+        places = places[_first_of_each(hits.slots[places].tolist(), persons)]
+    return places[: request.k]
+
+
+def _at(hits: Hits, places: Places) -> Hits:
     return Hits(hits.slots[places], hits.scores[places])
 
 
-def _first_of_each(hits: Hits, persons: Persons) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    slots = hits.slots.tolist()
+def _first_of_each(slots: list[int], persons: Persons) -> Mask:
     person_of = persons(slots)
     seen: set[str] = set()
     first = np.ones(len(slots), bool)

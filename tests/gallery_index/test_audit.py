@@ -86,6 +86,11 @@ def test_a_search_that_cannot_be_noted_is_not_answered(gallery: Gallery, tmp_pat
         gallery.search(make(1).embedding[None], k=1, by="test")
 
 
+def test_a_search_for_more_like_an_entry_names_it(gallery: Gallery, tmp_path: Path) -> None:
+    gallery.search(make(1).embedding[None], k=1, exclude_id="e1", by="guard")
+    assert json.loads(audit_file(tmp_path).read_text().splitlines()[-1])["exclude_id"] == "e1"
+
+
 def test_a_full_disk_leaves_no_half_line(gallery: Gallery, tmp_path: Path) -> None:
     log = audit_file(tmp_path)
     with (

@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from gallery_index import Entry
 from gallery_index.directory import EmbeddedGalleries
 from gallery_index.locks import SharedLock
+from gallery_index.rerank import rerank
 from gallery_index.tuning import Tuning
 from gallery_index.verify import verify
 from reid_contract import EmbeddingSpec
@@ -69,6 +72,32 @@ def test_a_search_sees_whole_writes_only(tmp_path: Path) -> None:
         assert all(reader.result() > 0 for reader in readers)
     galleries.close()
     assert verify(tmp_path / "g") == []
+
+
+def test_nobody_waits_for_a_search_that_is_re_ranked(tmp_path: Path) -> None:
+    galleries = EmbeddedGalleries(tmp_path, durability="process", threads=1, tuning=EAGER)
+    gallery = galleries.create("g", EmbeddingSpec("tiny-0", DIM), by="test")
+    gallery.upsert([body(person, part, 0) for person in range(8) for part in range(PARTS)], by="test")
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def slow(scores: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        begun.set()
+        assert goes_on.wait(20)
+        return rerank(scores, candidates)
+
+    query = body(3, 0, 0).embedding[None]
+    expected = gallery.search(query, k=PARTS, rerank=True, by="test")
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setattr("gallery_index.search.rerank", slow)
+        found = pool.submit(gallery.search, query, k=PARTS, rerank=True, by="test")
+        assert begun.wait(20)
+        try:
+            moved = [replace(body(3, part, 1), person_id="another") for part in range(PARTS)]
+            assert pool.submit(gallery.upsert, moved, by="test").result(20) == 0
+        finally:
+            goes_on.set()
+        assert found.result(20) == expected, "it answers what was there when it began"
+    galleries.close()
 
 
 def test_a_waiting_writer_is_not_starved_by_readers() -> None:

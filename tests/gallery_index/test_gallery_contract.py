@@ -240,6 +240,16 @@ def test_rerank_lifts_the_friend_of_a_friend(gallery: Gallery) -> None:
     assert set(ids(lifted)[:24]) == {f"e{i:04d}" for i in range(1, 25)}
 
 
+def test_many_queries_are_re_ranked_like_each_alone(gallery: Gallery) -> None:
+    gallery.upsert([entry(n, person_id=f"p{n // 6}", embedding=near(n, 0.7, of=n // 6)) for n in range(240)], by="test")
+    queries = np.stack([near(5_000 + n, 0.7, of=n) for n in range(40)])
+    together = gallery.search(queries, k=5, group_by_person=True, rerank=True, by="test")
+    assert len(together) == 40
+    for query, found in zip(queries, together, strict=True):
+        (alone,) = gallery.search(query[None], k=5, group_by_person=True, rerank=True, by="test")
+        assert ids(found) == ids(alone)
+
+
 @pytest.mark.parametrize("bad", [0, 100_001, -1, True, 2.5])
 def test_k_out_of_range(gallery: Gallery, bad: object) -> None:
     with pytest.raises(InvalidRequest, match=r"k is .*1 to 100000"):
