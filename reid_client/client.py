@@ -76,7 +76,8 @@ class Client:
     def request(
         self, method: str, path: str, params: Mapping[str, Any] | None = None, body: Any = None
     ) -> dict[str, Any]:
-        """Any other route, e.g. `request("PUT", "/galleries/shop", body={"retention_days": 30})`."""
+        """Any other route, e.g. `request("PUT", "/galleries/shop", body={"retention_days": 30})`. params: beside those
+        that the path has."""
         return self._send(wire.plain(method, path, params, body))
 
     def close(self) -> None:
@@ -98,7 +99,7 @@ class Client:
             wait = self._retries.verdict(attempt, outcome, first=call.first)
             if wait is None:
                 assert isinstance(outcome, httpx.Response)
-                return call.read(outcome)
+                return wire.understood(call, outcome)
             time.sleep(wait)
         raise AssertionError("the last verdict is never to wait")
 
@@ -169,7 +170,7 @@ class AsyncClient:
             wait = self._retries.verdict(attempt, outcome, first=call.first)
             if wait is None:
                 assert isinstance(outcome, httpx.Response)
-                return call.read(outcome)
+                return wire.understood(call, outcome)
             await asyncio.sleep(wait)
         raise AssertionError("the last verdict is never to wait")
 
@@ -209,8 +210,7 @@ def _headers(key: str | None, timeout_s: float) -> dict[str, str]:
 def _arguments(call: Call[Any]) -> dict[str, Any]:
     return {
         "method": call.method,
-        "url": call.path,
+        "url": httpx.URL(call.path).copy_merge_params(call.params),
         "content": call.content,
         "headers": dict(call.headers),
-        "params": dict(call.params),
     }

@@ -60,11 +60,12 @@ def _silence(error: httpx.TransportError, attempts: int) -> str:
 
 
 def _refusal(answer: httpx.Response, first: int) -> Refused:
+    name = answer.headers.get("X-Request-Id")
     try:
         problem = answer.json()
         detail, index = problem["detail"], problem.get("index")
         if index is not None:
             detail, index = detail.replace(f"crop {index}:", f"crop {first + index}:", 1), first + index
-        return Refused(answer.status_code, problem["title"], detail, index)
+        return Refused(answer.status_code, problem["title"], detail, index, name)
     except (ValueError, KeyError, TypeError):
-        return Refused(answer.status_code, answer.reason_phrase or "refused", answer.text[:200])
+        return Refused(answer.status_code, answer.reason_phrase or "refused", answer.text[:200], request_id=name)

@@ -15,6 +15,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_client.errors import Refused
 from reid_client.types import DEFAULT_SEARCH, Crop, Crops, Embeddings, Enrolled, Entry, Match, Search
 
 CROPS = "application/x-crops"
@@ -103,6 +104,14 @@ def plain(method: str, path: str, params: Mapping[str, Any] | None = None, body:
     return Call(method, path, lambda r: r.json() if r.content else {}, content, headers, params or {})
 
 
+def understood(call: Call[_T], answer: httpx.Response) -> _T:
+    """What a call brought. Raises Refused for an answer that some other server must have given."""
+    try:
+        return call.read(answer)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Refused(answer.status_code, "Not an answer of the service", answer.text[:200]) from error
+
+
 def together(pieces: Iterable[_Piece], size: Callable[[_Piece], int]) -> Iterator[tuple[int, list[_Piece]]]:
     """Crops in parts that a service takes as one request, each with the place of its first; one part at least, though
     it be empty. A part is made when it is asked for, so that no more than one is held.
@@ -124,12 +133,15 @@ def framed(blocks: Iterable[bytes]) -> bytes:
 
 
 def encoded(crop: Crop) -> bytes:
-    """The bytes of a crop; pixels become a PNG, so that the service sees exactly them."""
+    """The bytes of a crop; pixels become a PNG, so that the service sees exactly them. Raises TypeError for what is
+    none, such as the name of a file."""
     if isinstance(crop, bytes):
         return crop
     if isinstance(crop, Path):
         return crop.read_bytes()
-    return png(crop)
+    if isinstance(crop, np.ndarray):
+        return png(crop)
+    raise TypeError(f"a crop is {type(crop).__name__}; allowed: bytes of an image, a Path, RGB pixels (h, w, 3) uint8")
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:

@@ -86,6 +86,8 @@ def test_bad_crops(client: Client) -> None:
 
 def test_the_other_routes(client: Client) -> None:
     assert client.request("GET", "/galleries/default/entries/e1")["person_id"] == "p1"
+    page = client.request("GET", "/galleries/default/entries?camera_id=c1", {"limit": 1})
+    assert [entry["id"] for entry in page["entries"]] == ["e1"]
     client.request("PUT", "/galleries/other", body={"retention_days": 3})
     assert client.request("DELETE", "/galleries/other") == {}
     with pytest.raises(Refused, match="no gallery named 'nowhere'"):
@@ -116,6 +118,8 @@ def test_what_never_leaves_the_client() -> None:
         Entry("a", "c", datetime(2026, 11, 22))
     with pytest.raises(ValueError, match="RGB pixels"):
         png(np.zeros((3, 3), np.uint8))
+    with pytest.raises(TypeError, match="a crop is str; allowed: bytes of an image, a Path, RGB pixels"):
+        Client().embed(["crop.jpg"])  # type: ignore[list-item]
     with pytest.raises(ValueError, match="1 entries and 0 crops"):
         Client().enrol([Entry("a", "c", NOW)], [])
 

@@ -125,6 +125,21 @@ def test_an_answer_of_something_else(waits: list[float]) -> None:
         there.request("GET", "/livez")
 
 
+def test_a_success_of_something_else() -> None:
+    for call in (lambda there: there.embed([b"crop"]), lambda there: there.search_like("a")):
+        there, _ = client(httpx.Response(200, text="<html>a shop"))
+        with pytest.raises(Refused, match=r"Not an answer of the service \(200\): <html>a shop"):
+            call(there)
+
+
+def test_where_the_log_has_a_fault_of_the_service() -> None:
+    problem = {"title": "Internal error", "detail": "the service failed"}
+    there, _ = client(httpx.Response(500, json=problem, headers={"X-Request-Id": "ab12"}))
+    with pytest.raises(Refused, match=r"\(500\): the service failed \[X-Request-Id ab12\]") as refused:
+        there.request("GET", "/livez")
+    assert refused.value.request_id == "ab12"
+
+
 def test_the_key_and_the_deadline_are_told() -> None:
     there, asked = client(ALIVE)
     there.request("GET", "/livez")
