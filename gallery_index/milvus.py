@@ -1,5 +1,4 @@
-"""The same galleries on a Milvus server or cluster: one collection each. `milvus://[USER:PASSWORD@]HOST[:PORT][/DB]`;
-user and password percent-encoded where they hold `@`, `:` or `/`.
+"""The same galleries on a Milvus server or cluster: one collection each.
 
 Filters are pushed down as expressions, the index is exact (FLAT), reads are strongly consistent. What differs from the
 embedded gallery: Milvus answers at most 16,384 candidates, a batch is as atomic as Milvus makes one request, and what
@@ -12,22 +11,21 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, MilvusException, connections, utility
 
 from gallery_index.audit import Audit, AuditStream
-from gallery_index.errors import InvalidRequest, StorageFailed, UnknownGallery
+from gallery_index.errors import StorageFailed, UnknownGallery
 from gallery_index.expiry import expire, expire_all
 from gallery_index.milvus_fields import quote, schema
 from gallery_index.milvus_gallery import MilvusGallery
+from gallery_index.milvus_url import parse
 from gallery_index.validation import check_name, check_same_model
 from reid_contract import EmbeddingSpec
 
 PREFIX = "reid_"
 SETTINGS = "reidsettings"  # retention in days; a collection's description cannot be changed later
-DEFAULT_PORT = 19530
 
 _INDEX = {"index_type": "FLAT", "metric_type": "IP", "params": {}}
 
@@ -36,21 +34,19 @@ class MilvusGalleries:
     """All galleries of one Milvus database. Implements interface.Galleries."""
 
     def __init__(self, url: str, audit: Audit | None = None) -> None:
-        parts = urlsplit(url)
-        if not parts.hostname:
-            raise InvalidRequest(f"gallery URL is {url!r}; allowed: milvus://[USER:PASSWORD@]HOST[:PORT][/DATABASE]")
+        server = parse(url)
         self._alias = f"gallery-{uuid4().hex}"
         self._audit = audit or AuditStream()
         self._opened: dict[str, MilvusGallery] = {}
         self._changing = Lock()
-        with milvus_errors(f"{parts.hostname}:{parts.port or DEFAULT_PORT}"):
+        with milvus_errors(f"{server.host}:{server.port}"):
             connections.connect(
                 self._alias,
-                host=parts.hostname,
-                port=str(parts.port or DEFAULT_PORT),
-                user=unquote(parts.username or ""),
-                password=unquote(parts.password or ""),
-                db_name=parts.path.strip("/") or "default",
+                host=server.host,
+                port=str(server.port),
+                user=server.user,
+                password=server.password,
+                db_name=server.database,
                 timeout=10,
             )
             self._settings = self._open_settings()
