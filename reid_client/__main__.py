@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,12 +21,13 @@ from rich.table import Table
 from reid_client.client import DEFAULT_URL, Client
 from reid_client.errors import Refused, ReidError
 from reid_client.types import Entry, Match, Search
-from reid_client.wire import together
+from reid_client.wire import joined, together
 
 _T = TypeVar("_T")
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-_IN_FLIGHT = 4
+_Files = Sequence[tuple[Path, Path]]  # each with its path below what was given
+_IN_FLIGHT = 2  # requests of 64 crops: they leave half of a service's places to others
 _CONSOLE = Console(stderr=True)
 
 
@@ -34,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns its exit status. What goes wrong ends in one line and status 1."""
     parsed = _parser().parse_args(arguments)
     try:
-        files = list(_files(parsed.files))
+        files = _files(parsed.files)
         with Client(parsed.url, key=parsed.key) as client:
             parsed.run(client, files, parsed)
     except (ReidError, ValueError, OSError) as error:
@@ -45,15 +46,17 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def embed(client: Client, files: Sequence[Path], options: argparse.Namespace) -> None:
+def embed(client: Client, files: _Files, options: argparse.Namespace) -> None:
     """Embeds crops and writes their rows to a .npy file, in the order of the files."""
-    parts = list(_each(files, client.embed, "embedding"))
-    rows = np.concatenate([part.rows for part in parts])
-    np.save(options.output, rows)
-    print(f"{options.output}: {rows.shape[0]} × {rows.shape[1]} float32 of the model {parts[0].model_id}")
+    if options.output.is_dir() or not options.output.parent.is_dir():  # told before the work, not after it
+        raise ValueError(f"cannot write {options.output}: it is a folder, or there is none to write it into")
+    done = joined(list(_each([file for file, _ in files], client.embed, "embedding")))
+    with options.output.open("wb") as output:  # numpy gives a name, but not a file, another ending
+        np.save(output, done.rows)
+    print(f"{options.output}: {done.rows.shape[0]} × {done.rows.shape[1]} float32 of the model {done.model_id}")
 
 
-def search(client: Client, files: Sequence[Path], options: argparse.Namespace) -> None:
+def search(client: Client, files: _Files, options: argparse.Namespace) -> None:
     """Finds the best matches of each crop (or, with --fuse, of the track the crops make)."""
     how = Search(
         gallery=options.gallery,
@@ -64,12 +67,13 @@ def search(client: Client, files: Sequence[Path], options: argparse.Namespace) -
         rerank=options.rerank,
         fuse=options.fuse,
     )
+    crops = [file for file, _ in files]
     if options.fuse:
-        results = client.search(files, how)
+        results = client.search(crops, how)
         names = [f"{len(files)} crops"]
     else:
-        results = [found for part in _each(files, lambda part: client.search(part, how), "searching") for found in part]
-        names = [file.name for file in files]
+        results = [found for part in _each(crops, lambda part: client.search(part, how), "searching") for found in part]
+        names = [below.as_posix() for _, below in files]
     if options.json:
         print(
             json.dumps([{"query": n, "matches": [_plain(m) for m in r]} for n, r in zip(names, results, strict=True)])
@@ -78,15 +82,15 @@ def search(client: Client, files: Sequence[Path], options: argparse.Namespace) -
         Console().print(_table(names, results))
 
 
-def enrol(client: Client, files: Sequence[Path], options: argparse.Namespace) -> None:
+def enrol(client: Client, files: _Files, options: argparse.Namespace) -> None:
     """Enrols crops; the id of each is its file name without the ending, with the names of the folders before it where
     it lies below one that was given."""
-    known = _entries(_files(options.files), options)
+    known = _entries(files, options)
 
     def store(part: Sequence[Path]) -> Any:
         return client.enrol([known[f] for f in part], part, gallery=options.gallery, skip_bad=options.skip_bad)
 
-    done = list(_each(files, store, "enrolling"))
+    done = list(_each(list(known), store, "enrolling"))
     for part in done:
         for name, reason in part.skipped.items():
             print(f"skipped {name}: {reason}", file=sys.stderr)
@@ -115,7 +119,7 @@ def _add_options(commands: dict[str, argparse.ArgumentParser]) -> None:
     )
     find, store = commands["search"], commands["enrol"]
     find.add_argument("-k", type=int, default=10, help="matches per crop at most (default: 10)")
-    find.add_argument("--filter", type=json.loads, help='JSON, e.g. \'{"cameras": ["c1"]}\'')
+    find.add_argument("--filter", type=_filter, help='JSON, e.g. \'{"cameras": ["c1"]}\'')
     find.add_argument("--group-by-person", action="store_true", help="the best match of each person only")
     find.add_argument("--min-score", type=float, help="leave out matches below this cosine")
     find.add_argument("--rerank", action="store_true", help="k-reciprocal re-ranking")
@@ -133,14 +137,14 @@ def _add_options(commands: dict[str, argparse.ArgumentParser]) -> None:
     store.add_argument("--skip-bad", action="store_true", help="leave out files that are no images")
 
 
-def _files(paths: Sequence[Path]) -> dict[Path, Path]:
-    """The files themselves, and the images in folders, by name; each with its path below what was given."""
-    files: dict[Path, Path] = {}
+def _files(paths: Sequence[Path]) -> _Files:
+    """The files themselves, and the images in folders, by name."""
+    files: list[tuple[Path, Path]] = []
     for path in paths:
         if path.is_dir():
-            files |= {p: p.relative_to(path) for p in sorted(path.rglob("*")) if p.suffix.lower() in IMAGES}
+            files += [(p, p.relative_to(path)) for p in sorted(path.rglob("*")) if p.suffix.lower() in IMAGES]
         elif path.is_file():
-            files[path] = Path(path.name)
+            files.append((path, Path(path.name)))
         else:
             raise ValueError(f"no file or folder {path}")
     if not files:
@@ -164,14 +168,16 @@ def _each(files: Sequence[Path], work: Callable[[Sequence[Path]], _T], doing: st
         yield from track(pool.map(named, parts), doing, total=len(parts), console=_CONSOLE, transient=True)
 
 
-def _entries(files: Mapping[Path, Path], options: argparse.Namespace) -> dict[Path, Entry]:
-    """Raises ValueError for two files of one id: the second would replace the first."""
-    known: dict[Path, Entry] = {}
+def _entries(files: _Files, options: argparse.Namespace) -> dict[Path, Entry]:
+    """What is known of each file. Raises ValueError for two files of one id: the second would replace the first."""
+    known = {file: _entry(file, below, options) for file, below in files}
     taken: dict[str, Path] = {}
-    for file, below in files.items():
-        entry = known[file] = _entry(file, below, options)
+    for file, entry in known.items():
         if entry.id in taken:
-            raise ValueError(f"{taken[entry.id]} and {file} would both be the entry {entry.id!r}; rename one")
+            raise ValueError(
+                f"{taken[entry.id]} and {file} would both be the entry {entry.id!r}; "
+                "give a folder above both, or rename one"
+            )
         taken[entry.id] = file
     return known
 
@@ -193,8 +199,21 @@ def _pattern(text: str) -> re.Pattern[str]:
         raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from None
 
 
+def _filter(text: str) -> dict[str, Any]:
+    try:
+        where = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not JSON: {error}") from None
+    if not isinstance(where, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} is no JSON object")
+    return where
+
+
 def _instant(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: {error}") from None
     if moment.tzinfo is None:
         raise argparse.ArgumentTypeError(f"{text} needs a time zone, e.g. 2026-11-22T10:15:00Z")
     return moment

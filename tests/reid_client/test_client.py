@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from hypothesis import given
@@ -209,12 +212,47 @@ def test_folders_of_people(url: str, tmp_path: Path, capsys: pytest.CaptureFixtu
     said = capsys.readouterr().err
     assert "anna/000.png" in said
     assert "anna_000.png would both be the entry 'anna_000'" in said
+    assert main(["enrol", str(tmp_path / "anna"), str(tmp_path / "ben"), *arguments[2:]]) == 1
+    assert "would both be the entry '000'; give a folder above both" in capsys.readouterr().err
+    assert main(["search", str(tmp_path), "--url", url, "-k", "1", "--json"]) == 0
+    assert [found["query"] for found in json.loads(capsys.readouterr().out)] == [
+        "anna/000.png", "anna_000.png", "ben/000.png"
+    ]  # fmt: skip
 
 
-def test_a_pattern_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_file_named_gets_its_row(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    crop, rows = tmp_path / "a.png", tmp_path / "rows"
+    Image.fromarray(picture(1)).save(crop)
+    assert main(["embed", str(crop), str(crop), "--url", url, "-o", str(rows)]) == 0
+    assert np.load(rows).shape == (2, DIM)
+    for place in (tmp_path, tmp_path / "nowhere" / "rows.npy"):
+        assert main(["embed", str(crop), "--url", "http://127.0.0.1:9", "-o", str(place)]) == 1
+        assert f"cannot write {place}" in capsys.readouterr().err
+
+
+def test_a_long_enrolment_leaves_places_to_others(tmp_path: Path) -> None:
+    for seed in range(300):
+        (tmp_path / f"{seed}.png").write_bytes(png(picture(seed)))
+    encoder = FakeEncoder(before=lambda _: time.sleep(0.02))
+    with served(create_app(Settings(threads=1, queue_crops=128), encoder=encoder, galleries=MemoryGalleries())) as url:
+        assert main(["enrol", str(tmp_path), "--url", url, "--camera", "gate"]) == 0
+        assert 'reason="full"' not in httpx.get(f"{url}/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["enrol", "--name-pattern", "("], "'(' is no regular expression"),
+        (["enrol", "--captured-at", "yesterday"], "'yesterday' is no time"),
+        (["enrol", "--captured-at", "2026-11-22"], "2026-11-22 needs a time zone"),
+        (["search", "--filter", "{cameras"], "'{cameras' is not JSON"),
+        (["search", "--filter", "[]"], "'[]' is no JSON object"),
+    ],
+)
+def test_an_option_that_cannot_be_one(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
     with pytest.raises(SystemExit):
-        main(["enrol", "a.png", "--name-pattern", "("])
-    assert "'(' is no regular expression" in capsys.readouterr().err
+        main([*arguments, "a.png"])
+    assert words in capsys.readouterr().err
 
 
 def test_the_command_line(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
