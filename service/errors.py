@@ -121,6 +121,7 @@ TABLE: dict[type[Exception], Row] = {
     KeyFileError: Row(503, "The API keys cannot be read", public=False, retry_after=10),
     ShuttingDown: Row(503, "The service is stopping", retry_after=5),
     InferenceFailed: Row(503, "The model failed", retry_after=1),
+    gallery.AuditFailed: Row(503, "The audit log cannot be written", public=False, retry_after=10),
     gallery.StorageFailed: Row(503, "The gallery's storage failed", public=False, retry_after=10),
     gallery.GalleryError: Row(503, "The gallery failed", public=False, retry_after=10),
     DeadlineExceeded: Row(504, "The deadline passed"),

@@ -130,7 +130,9 @@ class SearchOptions(Strict):
     )
     group_by: Literal["person"] | None = Field(None, description="'person': the best match of each person only.")
     min_score: float = Field(-1.0, ge=-1, le=1, description="Matches below this cosine are left out.")
-    rerank: bool = Field(False, description="k-reciprocal re-ranking of the top candidates; scores stay cosines.")
+    rerank: bool = Field(
+        False, description="k-reciprocal re-ranking of the top 200; scores stay cosines. With it k is 200 at most."
+    )
     fuse: Literal["mean", "best"] | None = Field(
         None, description="All crops show one track: 'mean' searches their mean, 'best' takes each entry's best score."
     )
