@@ -182,8 +182,9 @@ class EmbeddedGallery:
     ) -> list[list[Match]]:
         with self._storage.reading():
             nearest: Nearest = partial(self._storage.engine.nearest, allowed=self._storage.allowed(where))
-            for slot in self._store.by_ids([] if exclude_id is None else [exclude_id]):
-                nearest = all_but(slot, nearest)
+            if exclude_id is not None:
+                for slot in self._store.by_ids([exclude_id]):
+                    nearest = all_but(slot, nearest)
             rows = self._storage.vectors.rows.__getitem__  # copies
             found = find(request, queries, nearest, self._store.persons, rows)
             sightings = self._store.by_slots([slot for one in found for slot in one.hits.slots.tolist()])

@@ -68,15 +68,24 @@ def two_stage(
 def _decide(
     rows: Embedding, query: Embedding, slots: Slots, estimates: Scores, *, allowed: Mask, count: int
 ) -> _Decision:
+    """Half of the embeddings are enough for an easy query, and reading them is what costs beside the coarse stage."""
     keep = allowed[slots]
-    chosen = slots[keep]
+    chosen, close = slots[keep], estimates[keep]
     if len(chosen) < count:
         return _Decision(None, 0)
-    exact = np.take(rows, chosen, axis=0, mode="clip") @ query  # "raise" would copy once more
-    spread = float(np.std(estimates[keep] - exact))
-    hits = sorted_hits(chosen, exact, count)
-    missing = float(estimates[-1] - (hits.scores[-1] - SURE * spread))
-    return _Decision(hits, 0) if missing <= 0 else _Decision(None, _needed(estimates, missing))
+    exact = np.empty(len(chosen), np.float32)
+    begin, missing = 0, math.inf
+    for end in (max(len(chosen) // 2, count), len(chosen)):
+        part = chosen[begin:end]
+        exact[begin:end] = np.take(rows, part, axis=0, mode="clip") @ query  # "raise" would copy once more
+        spread = float(np.std(close[:end] - exact[:end]))
+        hits = sorted_hits(chosen[:end], exact[:end], count)
+        left_out = estimates[-1] if end == len(chosen) else close[end]
+        missing = float(left_out - (hits.scores[-1] - SURE * spread))
+        if missing <= 0:
+            return _Decision(hits, 0)
+        begin = end
+    return _Decision(None, _needed(estimates, missing))
 
 
 def _needed(estimates: Scores, missing: float) -> float:
