@@ -10,7 +10,7 @@ from rich.console import Console
 
 from export.accuracy import part_of
 from export.complexity import multiply_accumulates, parameters
-from export.contract import code_version, model_id, read_match_calibration
+from export.contract import check_same_model, code_version, model_id, read_match_calibration
 from export.convert import Converted, convert
 from export.crops import verification_crops
 from export.deployed import DeployedBranch
@@ -41,6 +41,8 @@ def export_model(request: Request, say: Say = lambda _: None) -> Report:
     """
     check_target(request.out)
     job = _prepare(request, say)
+    if request.precision != "int8":  # whose id is known at the end only; the others need not wait for a refusal
+        _checked_id(job)
     say("tracing")
     spec = job.source.spec
     model = DeployedBranch(job.source.main, job.source.neck, spec, CONVENTIONS[request.flavour])
@@ -109,9 +111,9 @@ def _contract(job: Job, converted: Converted) -> tuple[EmbeddingSpec, Provenance
     ranges = f"{calibration.digest} reduce_range={request.reduce_range}" if calibration else ""
     kept = converted.attempts[-1].what if converted.attempts else ""
     embedding = EmbeddingSpec(
-        model_id(source.backbone, job.model, source.spec, request.precision, ranges + kept),
+        _checked_id(job, ranges + kept),
         job.expected.shape[1],
-        calibration=job.match_calibration,
+        calibration=job.match_calibration.calibration if job.match_calibration else None,
     )
     metrics: dict[str, float] = {}
     if converted.accuracy is not None and job.dataset is not None:
@@ -128,3 +130,11 @@ def _contract(job: Job, converted: Converted) -> tuple[EmbeddingSpec, Provenance
         metrics=metrics,
     )
     return embedding, provenance
+
+
+def _checked_id(job: Job, quantised: str = "") -> str:
+    """The model's id. quantised: what an int8 file's hangs on. Raises ValueError for a calibration of another model."""
+    found = model_id(job.source.backbone, job.model, job.source.spec, job.request.precision, quantised)
+    if job.match_calibration:
+        check_same_model(job.match_calibration, found)
+    return found

@@ -8,6 +8,7 @@ import json
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,13 +20,31 @@ _PROJECT = Path(__file__).resolve().parent.parent
 _DECIDING = ("reid_contract", "training", "export")
 
 
-def read_match_calibration(file: Path) -> Calibration:
+class MatchCalibration(NamedTuple):
+    """model: the id of the file whose scores it was fitted on; for a checkpoint, which has no id, its name."""
+
+    file: Path
+    model: str
+    calibration: Calibration
+
+
+def read_match_calibration(file: Path) -> MatchCalibration:
     """What `python -m training calibrate` wrote, without its figures. Raises ValueError or OSError naming the file."""
     try:
         body = json.loads(file.read_text(encoding="utf-8"))
-        return Calibration(**{field.name: body[field.name] for field in dataclasses.fields(Calibration)})
+        fields = {field.name: body[field.name] for field in dataclasses.fields(Calibration)}
+        return MatchCalibration(file, str(body["model"]), Calibration(**fields))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{file} is not a calibration of `python -m training calibrate`: {error}") from error
+
+
+def check_same_model(fitted: MatchCalibration, exported: str) -> None:
+    """Raises ValueError where the calibration is not of the model id `exported`: other models score otherwise."""
+    if fitted.model != exported:
+        raise ValueError(
+            f"--match-calibration {fitted.file} was fitted on {fitted.model!r}, but the file would be {exported!r}; "
+            "export without it, then give that file to `python -m training calibrate … --write`"
+        )
 
 
 def model_id(

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.accuracy import Accuracy, measure_file, measure_pytorch
+from export.contract import MatchCalibration
 from export.crops import Crops
 from export.deployed import DeployedBranch
 from export.request import Request
 from export.session import Session
 from export.source import Source
 from export.verify import reference_embeddings
-from reid_contract import Calibration
 from training.data.records import Dataset
 from training.evaluation.metrics import Metrics
 
@@ -30,7 +30,7 @@ class Job:
     request: Request
     source: Source
     model: DeployedBranch
-    match_calibration: Calibration | None
+    match_calibration: MatchCalibration | None
     dataset: Dataset | None
     crops: Crops
     say: Say

@@ -13,6 +13,7 @@ from export.__main__ import main
 from export.command import export_model
 from export.request import Request
 from export.verify import VerificationFailed
+from tests.export.tiny import write_calibration_of
 from training.checkpoint import load_checkpoint, save_checkpoint
 
 
@@ -97,6 +98,13 @@ def test_a_match_calibration_that_is_none(failing, checkpoint, tmp_path):
     file = tmp_path / "calibration.json"
     file.write_text('{"scores": [0, 1]}')
     assert "calibration.json is not a calibration" in failing(checkpoint, "--match-calibration", file)
+
+
+@pytest.mark.parametrize("model", ["tf_efficientnet_lite0-fp32-2b9802018283", "last"])  # of a file, of a checkpoint
+def test_a_match_calibration_of_another_model(failing, tmp_path, model):
+    file = write_calibration_of(model, tmp_path / "calibration.json")
+    said = failing("timm:test_resnet", "--weights", "none", "--size", "64x32", "--match-calibration", file)
+    assert f"calibration.json was fitted on {model!r}, but the file would be 'test_resnet-fp32-" in said
 
 
 def test_an_output_of_another_kind(failing, tmp_path):

@@ -17,7 +17,7 @@ from export.request import Request
 from export.session import Session
 from reid_contract import EmbeddingSpec, Flavour, PreprocessSpec, Provenance
 from service.encoder import OnnxEncoder
-from tests.export.tiny import HEIGHT, WIDTH
+from tests.export.tiny import HEIGHT, WIDTH, write_calibration_of
 from training.checkpoint import load_checkpoint
 
 
@@ -124,24 +124,28 @@ def test_metrics_and_training_data_travel_in_the_file(exported):
     assert provenance.training_data.startswith("synthetic, 5 identities")
 
 
-def test_a_calibration_travels_in_the_file(checkpoint, tmp_path):
-    fitted = {
-        "model": "any",
-        "scores": [0.0, 1.0],
-        "probabilities": [0.1, 0.9],
-        "thresholds": [{"false_match_rate": 0.01, "true_match_rate": 0.5, "score": 0.7}],
-        "match_share": 0.5,
-        "source": "drawn people",
-        "expected_calibration_error": 0.01,
-    }
-    file = tmp_path / "calibration.json"
-    file.write_text(json.dumps(fitted))
+def test_the_calibration_of_one_flavour_travels_in_another(exported, checkpoint, tmp_path):
+    _, report = exported["service", "fp32"]
+    file = write_calibration_of(report.embedding.model_id, tmp_path / "calibration.json")
     out = tmp_path / "model.onnx"
-    export_model(Request(str(checkpoint), out, match_calibration=file))
+    export_model(Request(str(checkpoint), out, "boxmot", match_calibration=file))
     metadata = {item.key: item.value for item in onnx.load(out).metadata_props}
     calibration = EmbeddingSpec.from_metadata(metadata).calibration
     assert calibration is not None
     assert calibration.probability(0.5) == pytest.approx(0.5)
+
+
+def test_an_int8_files_calibration_is_its_own(exported, checkpoint, drawn_people, tmp_path):
+    measured = {"dataset": "synthetic", "data": drawn_people}
+    own, other = (
+        write_calibration_of(exported["service", p][1].embedding.model_id, tmp_path / p) for p in ("int8", "fp32")
+    )
+    out = tmp_path / "model.onnx"
+    assert export_model(Request(str(checkpoint), out, "service", "int8", match_calibration=own, **measured))
+    out.unlink()
+    with pytest.raises(ValueError, match=r"was fitted on 'test_resnet-fp32-.*would be 'test_resnet-int8-"):
+        export_model(Request(str(checkpoint), out, "service", "int8", match_calibration=other, **measured))
+    assert not out.exists()
 
 
 def test_the_same_checkpoint_gives_the_same_bytes(exported, checkpoint, tmp_path):

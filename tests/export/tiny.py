@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
@@ -29,4 +30,19 @@ def write_checkpoint(file: Path, **model: object) -> Path:
     norm.running_mean.uniform_(-0.2, 0.2)
     norm.running_var.uniform_(0.5, 2.0)
     save_checkpoint(file, Checkpoint(config, CLASSES, epoch=3, step=30, weights=network.state_dict()))
+    return file
+
+
+def write_calibration_of(model: str, file: Path) -> Path:
+    """As `python -m training calibrate` writes it for the model of that id."""
+    fitted = {
+        "model": model,
+        "scores": [0.0, 1.0],
+        "probabilities": [0.1, 0.9],
+        "thresholds": [{"false_match_rate": 0.01, "true_match_rate": 0.5, "score": 0.7}],
+        "match_share": 0.5,
+        "source": "drawn people",
+        "expected_calibration_error": 0.01,
+    }
+    file.write_text(json.dumps(fitted))
     return file
