@@ -38,7 +38,9 @@ class Request:
 
 
 def from_arguments(arguments: argparse.Namespace) -> Request:
-    """Raises ValueError for a size that is none."""
+    """Raises ValueError for a size or a loss that is none, and for options that would do nothing."""
+    _check_used(arguments)
+    _check_loss(arguments.max_loss)
     given = arguments.reduce_range
     return Request(
         source=arguments.source,
@@ -57,3 +59,19 @@ def from_arguments(arguments: argparse.Namespace) -> Request:
         allowed_loss=arguments.max_loss,
         reduce_range=not has_vnni() if given is None else given,
     )
+
+
+def _check_used(arguments: argparse.Namespace) -> None:
+    """An option that does nothing makes one believe in a check that never was."""
+    measuring = {"--max-loss": arguments.max_loss, "--identities": arguments.identities}
+    for option, value in measuring.items():
+        if value is not None and arguments.dataset is None:
+            raise ValueError(f"{option} is {value}, but nothing is measured: it needs --dataset NAME and --data ROOT")
+    if arguments.reduce_range is not None and arguments.precision != "int8":
+        option = "--reduce-range" if arguments.reduce_range else "--no-reduce-range"
+        raise ValueError(f"{option} is for --precision int8; the precision is {arguments.precision}")
+
+
+def _check_loss(points: float | None) -> None:
+    if points is not None and not 0 <= points <= 100:  # nan too: every loss would pass it
+        raise ValueError(f"--max-loss is {points}; allowed: 0 to 100 percentage points")

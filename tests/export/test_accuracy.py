@@ -34,6 +34,11 @@ def test_all_of_it_is_all_of_it():
     assert part_of(dataset(5), None) == dataset(5)
 
 
+def test_a_figure_that_is_no_number_fails():
+    with pytest.raises(VerificationFailed, match="mAP loses nan points"):
+        check_accuracy(Accuracy(GOOD, dataclasses.replace(GOOD, mAP=float("nan"))), "fp32")
+
+
 def test_one_person_is_no_test():
     with pytest.raises(ValueError, match="--identities is 1; allowed: 2 or more"):
         part_of(dataset(5), 1)

@@ -94,6 +94,25 @@ def test_a_data_set_without_its_place(failing, checkpoint):
     assert "go together" in failing(checkpoint, "--dataset", "market1501")
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--max-loss", "0.2"], "--max-loss is 0.2, but nothing is measured"),
+        (["--identities", "20"], "--identities is 20, but nothing is measured"),
+        (["--reduce-range"], "--reduce-range is for --precision int8; the precision is fp32"),
+        (["--no-reduce-range", "--precision", "fp16"], "--no-reduce-range is for --precision int8; the precision is"),
+    ],
+)
+def test_an_option_that_would_do_nothing(failing, checkpoint, options, said):
+    assert said in failing(checkpoint, *options)
+
+
+@pytest.mark.parametrize("points", ["nan", "-1", "inf"])
+def test_a_loss_that_would_switch_the_check_off(failing, checkpoint, drawn_people, points):
+    said = failing(checkpoint, "--dataset", "synthetic", "--data", drawn_people, "--max-loss", points)
+    assert f"--max-loss is {float(points)}; allowed: 0 to 100" in said
+
+
 def test_a_match_calibration_that_is_none(failing, checkpoint, tmp_path):
     file = tmp_path / "calibration.json"
     file.write_text('{"scores": [0, 1]}')
