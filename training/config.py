@@ -166,7 +166,20 @@ class TrainConfig:
             raise ValueError(f"hold_out is {self.hold_out}; allowed: 0 to below 1")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is {self.ema}; allowed: 0 (off) to below 1")
-        self.size_at(0)
+        self._check_growth()
+
+    def _check_growth(self) -> None:
+        epochs = 0
+        for phase in self.growth:
+            sides_and_epochs = _phase(phase)
+            if min(sides_and_epochs) < 1:
+                raise ValueError(f"growth has {phase!r}; allowed: numbers from 1, such as 128x64:10")
+            epochs += sides_and_epochs[2]
+        if self.growth and epochs >= self.epochs:
+            raise ValueError(
+                f"growth takes {epochs} of {self.epochs} epochs, so none is left at {self.height}×{self.width}; "
+                "allowed: fewer, or --growth= for none"
+            )
 
     @property
     def spec(self) -> PreprocessSpec:

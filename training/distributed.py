@@ -17,6 +17,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from training.devices import usable_device
+
 
 @dataclass(frozen=True, slots=True)
 class Processes:
@@ -36,10 +38,10 @@ class Processes:
 def processes(device: str | None = None) -> Iterator[Processes]:
     """Joins the peers that torchrun started; alone without torchrun. device: such as cpu; a GPU where there is one.
 
-    NCCL between GPUs, gloo between CPUs.
+    NCCL between GPUs, gloo between CPUs. Raises ValueError for a device that cannot be used here.
     """
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
-    chosen = torch.device(device or (f"cuda:{local_rank}" if torch.cuda.is_available() else "cpu"))
+    chosen = usable_device(device or (f"cuda:{local_rank}" if torch.cuda.is_available() else "cpu"))
     if "RANK" not in os.environ:
         yield Processes(0, 1, chosen)
         return

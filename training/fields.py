@@ -28,7 +28,7 @@ class Field(NamedTuple):
         if get_origin(self.type) is Literal:
             return "|".join(str(value) for value in get_args(self.type))
         if get_origin(self.type) is tuple:
-            return f"{get_args(self.type)[0].__name__},…"
+            return ",".join("…" if kind is Ellipsis else kind.__name__ for kind in get_args(self.type))
         return "true|false" if self.type is bool else _plain(self.type).__name__
 
     @property
@@ -92,7 +92,10 @@ def _parse(hint: Any, text: str) -> Any:
     if get_origin(hint) is Literal:
         return {str(value): value for value in get_args(hint)}[text]
     if get_origin(hint) is tuple:
-        return tuple(_parse(get_args(hint)[0], part.strip()) for part in text.split(",") if part.strip())
+        kinds, parts = get_args(hint), [part.strip() for part in text.split(",") if part.strip()]
+        if kinds[-1] is not Ellipsis and len(parts) != len(kinds):
+            raise ValueError(f"{len(parts)} values, {len(kinds)} needed")
+        return tuple(_parse(kinds[0], part) for part in parts)
     if hint is bool:
         return {"true": True, "false": False}[text.lower()]
     return _plain(hint)(text)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from training.allocator import keep_freed_memory
 from training.batches import Batches
+from training.checkpoint import Checkpoint
 from training.config import TrainConfig
 from training.data.datasets import load_dataset
 from training.data.holdout import held_out
@@ -21,6 +22,7 @@ from training.evaluation.evaluation import embed_dataset, evaluate
 from training.evaluation.metrics import to_json
 from training.heatmaps import estimator_of, open_heatmaps
 from training.interrupt import Interrupt, interruptible
+from training.pose.cache import fingerprint
 from training.report import Report
 from training.run_folder import RunFolder
 from training.trainer import Trainer
@@ -47,6 +49,8 @@ def fit(run: Run, processes: Processes) -> bool:
 
     On a CPU the process keeps its memory from then on (training/allocator.py).
     """
+    if run.stop_after is not None and run.stop_after < 1:
+        raise ValueError(f"--stop-after is {run.stop_after}; allowed: 1 or more")
     if processes.device.type == "cpu":
         keep_freed_memory()
     folder = RunFolder(run.output, resume=run.config is None)
@@ -57,9 +61,10 @@ def fit(run: Run, processes: Processes) -> bool:
     dataset = replace(dataset, train=held_out(dataset.train, config.hold_out)[0])
     batches = load_batches(config, dataset, run.pose_cache or run.output / "pose", processes)
     classes = len(batches.crops.classes)
-    if checkpoint and checkpoint.classes != classes:
-        raise ValueError(f"the run is of {checkpoint.classes:,} identities; {run.data} has {classes:,} for training")
-    trainer = Trainer(config, classes, len(batches), processes, checkpoint)
+    inputs = _inputs(dataset, batches)
+    if checkpoint:
+        _check_same(checkpoint, classes, inputs, run.data)
+    trainer = Trainer(config, classes, len(batches), processes, checkpoint, inputs=inputs)
     with interruptible() as interrupt, _report(folder, trainer) as report:
         if report and config.evaluate_every and not trainer.taken:
             folder.save(trainer.checkpoint())
@@ -89,6 +94,25 @@ def load_batches(config: TrainConfig, dataset: Dataset, pose_cache: Path, proces
         estimator = estimator_of(config).network.to(processes.device)
     crops = crops.to(processes.device)
     return Batches(config, crops, sampler, pose, estimator, rank=processes.rank, world_size=processes.world_size)
+
+
+def _inputs(dataset: Dataset, batches: Batches) -> dict[str, str]:
+    """What a resumed run must find again, or it would silently become another run."""
+    inputs = {"training crops": fingerprint(dataset.train)}
+    if batches.pose is not None:
+        made = batches.pose.info
+        inputs["heat maps"] = f"{made.estimator}, {made.height}×{made.width}"
+    return inputs
+
+
+def _check_same(checkpoint: Checkpoint, classes: int, inputs: dict[str, str], data: Path) -> None:
+    if checkpoint.classes != classes:
+        raise ValueError(f"the run is of {checkpoint.classes:,} identities; {data} has {classes:,} for training")
+    for name, then in checkpoint.inputs.items():  # a checkpoint of an older version names none
+        if (now := inputs.get(name)) != then:
+            raise ValueError(
+                f"the run began with the {name} {then!r}, not {now!r}; give the --data and --pose-cache it began with"
+            )
 
 
 def train_epoch(trainer: Trainer, batches: Batches, report: Report | None, interrupt: Interrupt) -> bool:

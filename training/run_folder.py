@@ -28,7 +28,7 @@ class RunFolder:
         self._log_file = path / "log.jsonl"
         if resume and not self.checkpoint_file.is_file():
             raise FileNotFoundError(f"{path} has no {CHECKPOINT_FILE} to resume from")
-        if not resume and (path / "config.json").exists():
+        if not resume and self.checkpoint_file.exists():
             raise FileExistsError(f"{path} holds a run; --resume goes on with it, or choose another --output")
 
     def last_checkpoint(self) -> Checkpoint:
@@ -39,8 +39,10 @@ class RunFolder:
         return checkpoint
 
     def begin(self, config: TrainConfig) -> None:
-        """Makes the folder and writes the configuration."""
+        """Makes the folder, writes the configuration, and drops the log of a run that failed before a checkpoint."""
         self.path.mkdir(parents=True, exist_ok=True)
+        if not self.checkpoint_file.exists():
+            self._log_file.unlink(missing_ok=True)
         self._write_json("config.json", dataclasses.asdict(config))
 
     def tensorboard(self, step: int) -> SummaryWriter:

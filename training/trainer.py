@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from training.average import follow, start_average
 from training.batches import Batch
-from training.checkpoint import Checkpoint
+from training.checkpoint import Checkpoint, build_network
 from training.config import TrainConfig
 from training.distributed import Processes, gather
 from training.gradient_norms import gradient_norms
@@ -39,7 +39,8 @@ class NonFiniteLoss(ValueError):
 class Trainer:
     """Model, loss and optimiser of one run.
 
-    classes: identities in the training set. steps_per_epoch: of the sampler. checkpoint: to go on from.
+    classes: identities in the training set. steps_per_epoch: of the sampler. checkpoint: to go on from. inputs: for
+    the checkpoints.
     """
 
     def __init__(
@@ -49,13 +50,17 @@ class Trainer:
         steps_per_epoch: int,
         processes: Processes,
         checkpoint: Checkpoint | None = None,
+        *,
+        inputs: dict[str, str] | None = None,
     ) -> None:
         self.config = config
         self.classes = classes
         self.steps_per_epoch = steps_per_epoch
         self.processes = processes
+        self.inputs = inputs or {}
         torch.manual_seed(config.seed)  # initial weights; batches and augmentation have generators of their own
-        model = PGFLKD(config.model, classes)
+        begun = checkpoint is not None or bool(config.start)
+        model = build_network(config.model, classes) if begun else PGFLKD(config.model, classes)
         if config.start and checkpoint is None:
             start_from(model, Path(config.start))
         self.model = model.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -127,6 +132,7 @@ class Trainer:
             average=None if self.average is None else self.average.state_dict(),
             optimiser=self.optimiser.state_dict(),
             code_version=code_version(),
+            inputs=self.inputs,
         )
 
     def _restore(self, checkpoint: Checkpoint) -> None:

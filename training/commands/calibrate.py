@@ -21,6 +21,7 @@ from training.evaluation.plots.style import save
 from training.evaluation.validation import (
     NOT_INDEPENDENT,
     SEEN_IN_TRAINING,
+    UNCONFIRMED,
     Split,
     Validated,
     calibrate,
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
     dataset = load_dataset(arguments.dataset, arguments.data)
     model = model_of(arguments)
     chosen = validation_split(dataset, arguments.split, arguments.held_out, model.training_data)
-    for doubt in (SEEN_IN_TRAINING, NOT_INDEPENDENT):
+    for doubt in (SEEN_IN_TRAINING, UNCONFIRMED, NOT_INDEPENDENT):
         if doubt in chosen.source:
             print(f"warning: calibrating on the {chosen.source}", file=sys.stderr)
     shown = f"embedding {len(chosen.records):,} crops"

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from training.data.datasets import DATASETS
+from training.devices import usable_device
 from training.evaluation.embedder import Embedder, open_model
 
 
@@ -33,4 +34,5 @@ def model_of(arguments: argparse.Namespace, **more: Any) -> Embedder:
         least = 1 if name == "batch_size" else 0
         if getattr(arguments, name) < least:
             raise ValueError(f"--{name.replace('_', '-')} is {getattr(arguments, name)}; allowed: {least} or more")
+    usable_device(arguments.device)
     return open_model(arguments.model, device=arguments.device, threads=arguments.threads, **more)

@@ -22,6 +22,7 @@ from reid_contract import PreprocessSpec, preprocess
 from training.data.crops import read_crop
 from training.data.datasets import DATASETS, load_dataset
 from training.data.records import Record
+from training.devices import usable_device
 from training.pose.cache import PoseCache
 from training.pose.contact_sheet import contact_sheet
 from training.pose.estimators import ESTIMATORS, load_estimator
@@ -51,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Fills the cache and writes DIR/contact-sheet.png."""
     _check(arguments)
-    device = _usable_device(arguments.device)
+    device = usable_device(arguments.device)
     dataset = load_dataset(arguments.dataset, arguments.data)
     records: tuple[Record, ...] = getattr(dataset, arguments.split)
     if not records:
@@ -85,13 +86,6 @@ def _check(arguments: argparse.Namespace) -> None:
     for name in ("height", "width"):
         if getattr(arguments, name) < 32 or getattr(arguments, name) % 32:
             raise ValueError(f"--{name} is {getattr(arguments, name)}; allowed: multiples of 32")
-
-
-def _usable_device(name: str) -> torch.device:
-    try:
-        return torch.zeros(1, device=name).device
-    except (RuntimeError, AssertionError) as error:  # an unknown name; torch without CUDA; no such GPU
-        raise ValueError(f"--device {name!r} cannot be used: {str(error).splitlines()[0]}") from error
 
 
 def _progress(cache: PoseCache) -> Progress:

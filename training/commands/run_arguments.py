@@ -68,9 +68,6 @@ def run_configs(arguments: argparse.Namespace, configs: dict[Row, TrainConfig]) 
 
 def _run_one(config: TrainConfig, folder: Path, *, arguments: argparse.Namespace, peers: Processes) -> None:
     resumed = (folder / "last.pt").is_file()
-    if not resumed:  # killed before its first checkpoint: nothing to go on with
-        for name in ("config.json", "log.jsonl"):
-            (folder / name).unlink(missing_ok=True)
     pose = arguments.pose_cache or arguments.output / "pose"
     print(f"{'going on with' if resumed else 'training'} {folder.parent.name}, seed {config.seed}")
     if not fit(Run(None if resumed else config, arguments.data, folder, pose), peers):

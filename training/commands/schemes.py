@@ -18,6 +18,7 @@ from training.evaluation.evaluation import embed_dataset, evaluate
 from training.evaluation.plots.ablation import draw_ablation
 from training.evaluation.plots.style import save
 from training.evaluation.report import write_json
+from training.pose.cache import fingerprint
 from training.run_folder import CHECKPOINT_FILE
 
 OCCLUDED = "occluded"
@@ -40,8 +41,10 @@ def run_schemes(arguments: argparse.Namespace, configs: dict[Row, TrainConfig], 
 
 
 def _measure(arguments: argparse.Namespace, rows: Iterable[Row], dataset: Dataset) -> list[Result]:
-    """Measures the finished runs on one more data set; what is measured already is not measured again."""
-    file, seeds = f"metrics-{OCCLUDED}.json", range(arguments.seeds)
+    """Measures the finished runs on one more data set; what is measured already is not measured again.
+
+    The file's name tells the queries apart: two sets of occluded crops bear the same names."""
+    file, seeds = f"metrics-{OCCLUDED}-{fingerprint(dataset.query)[:8]}.json", range(arguments.seeds)
     device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
     for folder in (arguments.output / row.name / f"seed-{seed}" for row in rows for seed in seeds):
         if not (folder / file).is_file():

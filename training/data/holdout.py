@@ -28,3 +28,8 @@ def _position(person: int) -> float:
     """A number in [0, 1) that looks drawn at random."""
     digest = hashlib.sha256(str(person).encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def left_out(share: float) -> str:
+    """How a model says that it was trained without these persons."""
+    return f"without {share:g} of its persons"

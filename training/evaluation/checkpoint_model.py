@@ -11,6 +11,7 @@ from torch import nn
 
 from reid_contract import normalise
 from training.checkpoint import load_checkpoint
+from training.data.holdout import left_out
 from training.model.pgflkd import Feature
 
 
@@ -35,7 +36,8 @@ class CheckpointModel:
             torch.set_num_threads(threads)
         checkpoint = load_checkpoint(file)
         self.spec = checkpoint.config.spec
-        self.training_data = checkpoint.config.dataset
+        hold_out = checkpoint.config.hold_out
+        self.training_data = checkpoint.config.dataset + (f", {left_out(hold_out)}" if hold_out else "")
         self.feature = feature
         self.device = torch.device(device)
         self.model = checkpoint.build_model().to(self.device)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_contract import Calibration
-from training.data.holdout import held_out
+from training.data.holdout import held_out, left_out
 from training.data.records import Dataset, Record
 from training.evaluation.calibration import Reliability, fit, reliability
 from training.evaluation.evaluation import Embedded
@@ -19,6 +19,7 @@ from training.evaluation.pairs import PairHistogram, count_pairs
 
 Split = Literal["train", "test"]
 SEEN_IN_TRAINING = "which the model was trained on: too sure of itself with new persons"
+UNCONFIRMED = "which the model does not confirm"
 NOT_INDEPENDENT = "which then says nothing independent any more"
 
 
@@ -48,9 +49,16 @@ def validation_split(dataset: Dataset, split: Split, share: float | None, traine
             raise ValueError("--held-out is a share of the training persons; it does not go with --split test")
         return _described(dataset, dataset.query + dataset.gallery, f"test split, {NOT_INDEPENDENT}")
     if share is not None:
-        return _described(dataset, held_out(dataset.train, share)[1], f"training split, held-out persons ({share:g})")
-    seen = f", {SEEN_IN_TRAINING}" if dataset.name in trained_on else ""
+        doubt = "" if left_out(share) in trained_on else f", {UNCONFIRMED}"
+        which = f"training split, held-out persons ({share:g}){doubt}"
+        return _described(dataset, held_out(dataset.train, share)[1], which)
+    seen = f", {SEEN_IN_TRAINING}" if _letters(dataset.name) in _letters(trained_on) else ""
     return _described(dataset, dataset.train, f"training split, all persons{seen}")
+
+
+def _letters(text: str) -> str:
+    """Market-1501 and market1501 are one data set."""
+    return "".join(filter(str.isalnum, text.lower()))
 
 
 def calibrate(embedded: Embedded, *, match_share: float, source: str) -> Validated:

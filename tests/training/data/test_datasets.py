@@ -215,3 +215,15 @@ def test_csv_errors_name_the_line(tmp_path: Path, text: str, message: str) -> No
     (tmp_path / "manifest.csv").write_text(text)
     with pytest.raises(DatasetError, match=message):
         load_dataset("csv", tmp_path)
+
+
+def test_among_names_0_is_nobody_and_a_query_must_be_somebody(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{name}.jpg" for name in "abcd"))
+    rows = ["path,split,person_id,camera_id", "a.jpg,query,alice,gate", "b.jpg,gallery,alice,yard"]
+    table = tmp_path / "manifest.csv"
+    table.write_text("\n".join([*rows, "c.jpg,gallery,0,yard", "d.jpg,gallery,-1,yard"]))
+    data = load_dataset("csv", table)
+    assert {record.person_id for record in data.gallery} == {1, 0}
+    table.write_text("\n".join([*rows, "c.jpg,query,0,yard"]))
+    with pytest.raises(DatasetError, match=r"c\.jpg: person_id of a query is 0, a distractor"):
+        load_dataset("csv", table)

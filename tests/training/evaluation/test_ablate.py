@@ -140,6 +140,10 @@ def test_every_run_is_measured_on_occluded_queries_too(drawn, tmp_path, capsys):
     assert (output / "ablation-occluded.png").stat().st_size > 10_000
     assert main([*command, "--seeds", "2", "--occluded", str(hidden)]) == 0
     assert "measuring" not in capsys.readouterr().out
+    harder = tmp_path / "harder"
+    assert main(["make-occluded", *data, "--output", str(harder), "--occluders", "drawn", "--cover", "0.7", "0.8"]) == 0
+    assert main([*command, "--seeds", "2", "--occluded", str(harder)]) == 0
+    assert "measuring" in capsys.readouterr().out
 
 
 def test_a_run_that_was_killed_before_its_first_checkpoint_starts_again(drawn, tmp_path, capsys):

@@ -13,9 +13,10 @@ from PIL import Image
 from reid_contract import Calibration, EmbeddingSpec
 from training.__main__ import main
 from training.data.holdout import held_out
-from training.data.records import DatasetError, Record
+from training.data.records import Dataset, DatasetError, Record
 from training.data.synthetic import draw_dataset
 from training.evaluation.onnx_model import OnnxModel
+from training.evaluation.validation import SEEN_IN_TRAINING, UNCONFIRMED, validation_split
 
 SHIPPED = Path(__file__).parents[3] / "models" / "lite0-imagenet.onnx"
 
@@ -65,7 +66,23 @@ def test_without_write_the_file_stays_as_it_was(drawn, model, tmp_path):
     assert Path(model).read_bytes() == before
     body = json.loads((tmp_path / "out" / "calibration.json").read_text())
     assert body["match_share"] == 0.1
-    assert "held-out persons (0.5)" in body["source"]
+    assert "held-out persons (0.5), which the model does not confirm" in body["source"]
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "split", "doubt"),
+    [
+        ("Market-1501, 12,936 crops of 751 persons; 18 epochs", None, SEEN_IN_TRAINING),
+        ("somebody's people", None, None),
+        ("market1501", 0.5, UNCONFIRMED),
+        ("market1501, without 0.5 of its persons", 0.5, None),
+        ("market1501, without 0.2 of its persons", 0.5, UNCONFIRMED),
+    ],
+)
+def test_what_was_calibrated_on_is_told_as_it_is(trained_on, split, doubt):
+    records = tuple(Record(Path(f"{person}.jpg"), person, 1) for person in range(1, 40))
+    source = validation_split(Dataset("market1501", records, (), (), "research"), "train", split, trained_on).source
+    assert [text for text in (SEEN_IN_TRAINING, UNCONFIRMED) if text in source] == ([doubt] if doubt else [])
 
 
 def test_calibrating_on_the_test_split_is_said_aloud(drawn, model, tmp_path, capsys):

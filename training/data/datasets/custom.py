@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from training.data.datasets.folders import JUNK, images_in, records_by_name, without_junk
-from training.data.records import Dataset, DatasetError, Record
+from training.data.records import DISTRACTOR, Dataset, DatasetError, Record
 
 DATASET_FILE = "dataset.json"
 MANIFEST = "manifest.csv"
@@ -117,10 +117,12 @@ def _check_row(where: str, row: Mapping[str, str | None], home: Path) -> None:
 
 
 def _numbers(values: Sequence[str]) -> dict[str, int]:
+    """Numbers stand for themselves; among names 0 and -1 are still a distractor and junk."""
     names = sorted(set(values))
     if all(re.fullmatch(r"-?\d+", name) for name in names):
         return {name: int(name) for name in names}
-    return {name: number for number, name in enumerate(names, start=1)}
+    special = {name: int(name) for name in names if name in {str(DISTRACTOR), str(JUNK)}}
+    return special | {name: number for number, name in enumerate((n for n in names if n not in special), start=1)}
 
 
 def _check_splits(root: Path, splits: Mapping[str, Sequence[Record]], expected: str) -> None:
@@ -130,6 +132,8 @@ def _check_splits(root: Path, splits: Mapping[str, Sequence[Record]], expected: 
         raise DatasetError(f"{root} has no crops in its {empty}: a query is searched in a gallery. {expected}")
     if not any(splits.values()):
         raise DatasetError(f"{root} holds no crops. {expected}")
+    if nobody := next((r for r in splits["query"] if r.person_id == DISTRACTOR), None):
+        raise DatasetError(f"{nobody.path}: person_id of a query is 0, a distractor, right for nobody; allowed: 1 …")
     for records in splits.values():
         if wrong := next((r for r in records if r.person_id < JUNK), None):
             raise DatasetError(f"{wrong.path}: person_id is {wrong.person_id}; allowed: -1 (junk), 0 (distractor), 1 …")
