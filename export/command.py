@@ -72,7 +72,7 @@ def _described(source: Source, request: Request, dataset: Dataset | None) -> Sou
     return replace(
         source,
         training_data=request.training_data or source.training_data,
-        licence=request.licence or known,
+        licence=request.licence or "; ".join(filter(None, (known, source.initial_terms))),
     )
 
 

@@ -11,6 +11,7 @@ import timm
 import torch
 from torch import nn
 
+from export.provenance import IMAGENET_TERMS, NOT_STATED, data_terms, initial_terms, training_data
 from reid_contract import PreprocessSpec
 from reid_contract.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from training.backbone import create_backbone, parse_weights
@@ -27,8 +28,9 @@ _LITE0 = "tf_efficientnet_lite0"
 class Source:
     """What is left after stripping, and what is known about it.
 
-    main: the main branch in evaluation mode. neck: normalisation after it, or None. training_data, licence: in words.
-    dataset: name of the training data set, where there is one.
+    main: the main branch in evaluation mode. neck: normalisation after it, or None. training_data: in words. licence:
+    terms of the data, of plain weights theirs. initial_terms: of what training began from, or empty. dataset: name of
+    the training data set, where there is one.
     """
 
     backbone: str
@@ -37,6 +39,7 @@ class Source:
     spec: PreprocessSpec
     training_data: str
     licence: str
+    initial_terms: str = ""
     dataset: str | None = None
 
 
@@ -79,8 +82,9 @@ def _from_checkpoint(file: Path) -> Source:
         main=model.main,
         neck=model.neck_g.norm if config.model.test_feature == "after-neck" else None,
         spec=config.spec,
-        training_data=f"{config.dataset}, {checkpoint.classes} identities, {checkpoint.epoch} epochs (PGFL-KD)",
-        licence="not stated",
+        training_data=training_data(checkpoint),
+        licence=data_terms(config.dataset),
+        initial_terms=initial_terms(config),
         dataset=config.dataset,
     )
 
@@ -97,11 +101,11 @@ def _from_timm(name: str, size: tuple[int, int], weights: str) -> Source:
         training_data={
             "imagenet": "ImageNet-1k (classification); not trained for re-identification",
             "none": "none: random weights",
-        }.get(weights, f"as {Path(weights).name}; not stated"),
+        }.get(weights, f"as {Path(weights).name}; {NOT_STATED}"),
         licence={
             "imagenet": _imagenet_licence(backbone),
             "none": "none: random weights",
-        }.get(weights, "not stated"),
+        }.get(weights, NOT_STATED),
     )
 
 
@@ -122,4 +126,4 @@ def _imagenet_licence(backbone: nn.Module) -> str:
     noted = backbone.pretrained_cfg
     assert isinstance(noted, Mapping)
     weights = noted.get("license") or "terms not stated by timm"
-    return f"weights {weights} (timm {timm.__version__}); ImageNet's images are for non-commercial research"
+    return f"weights {weights} (timm {timm.__version__}); {IMAGENET_TERMS}"
