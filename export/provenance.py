@@ -8,6 +8,7 @@ from training.checkpoint import Checkpoint
 from training.config import TrainConfig
 from training.data.datasets.market import CUHK03, DUKEMTMC, MARKET1501, OCCLUDED_DUKE
 from training.data.datasets.paired import P_DUKEMTMC
+from training.data.holdout import left_out
 from training.presets import as_model
 
 NOT_STATED = "not stated"
@@ -18,9 +19,12 @@ _PUBLISHED = {
 
 
 def training_data(checkpoint: Checkpoint) -> str:
-    """Data set, persons, epochs, scheme, and what training began from."""
+    """Data set, persons, those left out for calibration, epochs, scheme, and what training began from."""
     config = checkpoint.config
-    learned = f"{config.dataset}, {checkpoint.classes} identities, {checkpoint.epoch} epochs ({_scheme(config)})"
+    seen = f"{config.dataset}, {checkpoint.classes} identities"
+    if config.hold_out:
+        seen += f", {left_out(config.hold_out)}"  # `calibrate --held-out` looks for these words
+    learned = f"{seen}, {checkpoint.epoch} epochs ({_scheme(config)})"
     beginning = (
         _foreign_beginning(config)
         or {

@@ -13,6 +13,7 @@ from export.request import Request
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.config import TrainConfig
 from training.data.datasets.market import MARKET1501
+from training.data.holdout import left_out
 from training.presets import as_model
 
 
@@ -32,6 +33,12 @@ def checkpoint_of(config: TrainConfig) -> Checkpoint:
 def test_it_names_the_scheme_that_was_trained(row, scheme):
     said = training_data(checkpoint_of(as_model(TrainConfig(), row)))
     assert said == f"market1501, 751 identities, 18 epochs ({scheme}); initial weights of ImageNet"
+
+
+def test_it_says_who_was_left_out_for_calibration():
+    said = training_data(checkpoint_of(TrainConfig(hold_out=0.1)))
+    assert f"market1501, 751 identities, {left_out(0.1)}, 18 epochs" in said
+    assert "without" not in training_data(checkpoint_of(TrainConfig()))
 
 
 def with_weights(weights: str) -> TrainConfig:
