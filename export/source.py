@@ -71,11 +71,8 @@ def _from_checkpoint(file: Path) -> Source:
     checkpoint = load_checkpoint(file)
     try:
         model = checkpoint.build_model()
-    except RuntimeError as error:  # load_state_dict's, many lines long
-        raise ValueError(
-            f"{file} does not fit the network it describes ({checkpoint.config.model.backbone}): "
-            f"{' '.join(str(error).split())[:200]}"
-        ) from error
+    except ValueError as error:  # does not name the file
+        raise ValueError(f"{file}, of {checkpoint.config.model.backbone}: {error}") from error
     config = checkpoint.config
     return Source(
         backbone=config.model.backbone,

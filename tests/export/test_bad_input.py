@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from PIL import Image
 
 from export.__main__ import main
@@ -48,11 +49,23 @@ def test_a_checkpoint_of_another_architecture(failing, checkpoint, tmp_path):
     model = dataclasses.replace(loaded.config.model, backbone="test_efficientnet")
     other = tmp_path / "other.pt"
     save_checkpoint(other, dataclasses.replace(loaded, config=dataclasses.replace(loaded.config, model=model)))
-    assert "does not fit the network it describes (test_efficientnet)" in failing(other)
+    assert "other.pt, of test_efficientnet: the checkpoint's weights are not those of its network" in failing(other)
+
+
+def test_a_checkpoint_whose_weights_are_no_dictionary(failing, checkpoint, tmp_path):
+    other = tmp_path / "other.pt"
+    save_checkpoint(other, dataclasses.replace(load_checkpoint(checkpoint), weights=[torch.zeros(3)]))
+    assert "other.pt, of test_resnet: the checkpoint's weights are not those" in failing(other)
 
 
 def test_an_unknown_backbone(failing):
     assert "timm knows no model 'resnet5000'" in failing("timm:resnet5000")
+
+
+def test_a_backbone_of_another_kind(failing):
+    said = failing("timm:vit_tiny_patch16_224", "--weights", "none")
+    assert "'vit_tiny_patch16_224' takes no 256×256 image" in said
+    assert "needed: a convolutional model" in said
 
 
 @pytest.mark.parametrize("size", ["250x128", "256x100", "256", "256x0", "axb", "256x128x3"])
@@ -66,6 +79,13 @@ def test_size_is_the_checkpoints_own(failing, checkpoint):
 
 def test_weights_that_are_no_file(failing):
     assert "weights is 'mine.pth'" in failing("timm:test_resnet", "--weights", "mine.pth")
+
+
+@pytest.mark.parametrize("name", ["short.pth", "short.safetensors"])
+def test_truncated_weights(failing, checkpoint, tmp_path, name):
+    short, whole = tmp_path / name, checkpoint.read_bytes()
+    short.write_bytes(whole[: len(whole) // 2])
+    assert f"{name} holds no weights" in failing("timm:test_resnet", "--weights", short)
 
 
 def test_int8_without_crops(failing, checkpoint):
