@@ -50,8 +50,12 @@ class Report:
     accuracy: Accuracy | None = None
 
     def as_json(self) -> str:
-        """All fields by name; mAP and Rank-1 before and after, and what is lost, in percentage points."""
+        """All fields by name; mAP and Rank-1 before and after, and what is lost, in percentage points.
+
+        Not the calibration: `calibrate --write` changes the file's own afterwards, and a second one here would lie.
+        """
         body: dict[str, Any] = dataclasses.asdict(self)
+        del body["embedding"]["calibration"]
         if self.accuracy:
             body["accuracy"] = {
                 "pytorch": to_json(self.accuracy.pytorch),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import onnx
@@ -14,12 +15,25 @@ from reid_contract import Calibration, EmbeddingSpec
 def write_calibration(file: Path, calibration: Calibration) -> None:
     """Replaces the calibration in the file's contract, or adds one; everything else in it stays.
 
-    A process that is stopped leaves the old file or the new one. Raises ContractError for a file without a contract.
+    A process that is stopped and a full disk leave the old file or the new one, and nothing beside it. Raises
+    ContractError for a file without a contract, OSError naming the file where it cannot be written.
     """
     model = onnx.load(file, load_external_data=False)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     embedding = dataclasses.replace(EmbeddingSpec.from_metadata(metadata), calibration=calibration)
     set_model_props(model, metadata | embedding.to_metadata())
-    partial = file.with_name(file.name + ".partial")
-    partial.write_bytes(model.SerializeToString(deterministic=True))
-    partial.replace(file)
+    _replace(file, model.SerializeToString(deterministic=True))
+
+
+def _replace(file: Path, content: bytes) -> None:
+    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as written:
+            written.write(content)
+            written.flush()
+            os.fsync(written.fileno())
+        partial.replace(file)
+    except OSError as error:
+        raise OSError(error.errno, f"{file} could not be written: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
