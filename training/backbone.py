@@ -75,7 +75,9 @@ def _read_weights(file: Path) -> dict[str, Tensor]:
         if file.suffix == ".safetensors":
             return load_file(file)
         state = torch.load(file, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except (FileNotFoundError, PermissionError):
+        raise
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:  # OSError: cut off
         told = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{file} holds no weights: {told}") from error
     if not isinstance(state, dict):
