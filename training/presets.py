@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Literal, get_args
 
 from training.config import LossConfig, ModelConfig, TrainConfig
-from training.data.augment import AugmentConfig
 
 Preset = Literal[
     "paper", "ablation-1", "ablation-2", "ablation-3", "ablation-4", "ablation-5", "ablation-6", "table-7", "compact"
@@ -52,7 +51,6 @@ def as_table_7(config: TrainConfig) -> TrainConfig:
 COMPACT = TrainConfig(
     model=ModelConfig(backbone="tf_efficientnet_lite0", heatmap_scale=20),
     loss=LossConfig(consistent_on="normalised", triplet_on="normalised"),
-    augment=AugmentConfig(occlude=0.3),
     height=256,
     width=128,
     growth=("128x64:14", "192x96:10"),
