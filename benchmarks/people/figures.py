@@ -75,10 +75,14 @@ def _wrong() -> str:
 
 def _claim() -> str:
     lines = [
-        "| queries | scheme | Rank-1 | mAP | mAP of each seed |",
-        "|---|---|--:|--:|---|",
-        *_schemes("as they are", _read(CLAIM / "results.json")),
-        *_schemes("behind drawn objects", _read(CLAIM / "results-occluded.json")),
+        "| trained | queries | scheme | Rank-1 | mAP | mAP of each seed |",
+        "|---|---|---|--:|--:|---|",
+        *(
+            line
+            for patches, folder in (("with patches", CLAIM), ("without", HERE / "claim-without-patches"))
+            for queries, file in (("as they are", "results.json"), ("behind drawn objects", "results-occluded.json"))
+            for line in _schemes(f"{patches} | {queries}", _read(folder / file))
+        ),
     ]
     return "\n".join(lines) + "\n"
 
@@ -128,7 +132,8 @@ def _runs() -> str:
 
 
 def _spread(values: list[float]) -> str:
-    return f"{statistics.fmean(values):.1f} ± {statistics.stdev(values):.1f}"
+    mean = f"{statistics.fmean(values):.1f}"
+    return f"{mean} ± {statistics.stdev(values):.1f}" if len(values) > 1 else mean
 
 
 def _read(file: Path) -> dict[str, Any]:
