@@ -58,8 +58,8 @@ class Coarse:
             return found[0]
         slots = np.concatenate([slots + i * SHARD for i, (slots, _) in enumerate(found)], axis=1)
         scores = np.concatenate([scores for _, scores in found], axis=1)
-        order = np.argsort(-scores, axis=1)[:, :count]
-        return np.asarray(np.take_along_axis(slots, order, 1)), np.asarray(np.take_along_axis(scores, order, 1))
+        best = np.arange(len(queries))[:, None], np.argsort(-scores, axis=1)[:, :count]
+        return slots[best], scores[best]
 
     def slots(self) -> int:
         """So many can be proposed."""

@@ -68,16 +68,15 @@ def two_stage(
 def _decide(
     rows: Embedding, query: Embedding, slots: Slots, estimates: Scores, *, allowed: Mask, count: int
 ) -> _Decision:
-    """Half of the embeddings are enough for an easy query, and reading them is what costs beside the coarse stage."""
+    """A quarter of the embeddings is enough for an easy query; reading them is what costs beside the coarse stage."""
     keep = allowed[slots]
     chosen, close = slots[keep], estimates[keep]
     if len(chosen) < count:
         return _Decision(None, 0)
     exact = np.empty(len(chosen), np.float32)
     begin, missing = 0, math.inf
-    for end in (max(len(chosen) // 2, count), len(chosen)):
-        part = chosen[begin:end]
-        exact[begin:end] = np.take(rows, part, axis=0, mode="clip") @ query  # "raise" would copy once more
+    for end in (max(len(chosen) // part, count) for part in (4, 2, 1)):
+        exact[begin:end] = np.take(rows, chosen[begin:end], axis=0, mode="clip") @ query  # "raise": one copy more
         spread = float(np.std(close[:end] - exact[:end]))
         hits = sorted_hits(chosen[:end], exact[:end], count)
         left_out = estimates[-1] if end == len(chosen) else close[end]
