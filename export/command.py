@@ -17,7 +17,7 @@ from export.deployed import DeployedBranch
 from export.flavours import CONVENTIONS
 from export.graph import trace, write_contract
 from export.job import Job, Say
-from export.output import check_target, write_together
+from export.output import check_target
 from export.report import Report, report_paths
 from export.request import Request, from_arguments
 from export.source import Source, load_source
@@ -25,6 +25,7 @@ from export.verify import check_stripped
 from reid_contract import EmbeddingSpec, Provenance
 from training.data.datasets import load_dataset
 from training.data.records import Dataset
+from training.files import write_together
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from pathlib import Path
 
 import onnx
 from onnx.helper import set_model_props
 
 from reid_contract import Calibration, EmbeddingSpec
+from training.files import write_together
 
 
 def write_calibration(file: Path, calibration: Calibration) -> None:
@@ -22,18 +22,4 @@ def write_calibration(file: Path, calibration: Calibration) -> None:
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     embedding = dataclasses.replace(EmbeddingSpec.from_metadata(metadata), calibration=calibration)
     set_model_props(model, metadata | embedding.to_metadata())
-    _replace(file, model.SerializeToString(deterministic=True))
-
-
-def _replace(file: Path, content: bytes) -> None:
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as written:
-            written.write(content)
-            written.flush()
-            os.fsync(written.fileno())
-        partial.replace(file)
-    except OSError as error:
-        raise OSError(error.errno, f"{file} could not be written: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    write_together({file: model.SerializeToString(deterministic=True)})
