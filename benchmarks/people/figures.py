@@ -16,7 +16,7 @@ from benchmarks.marks import update
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "models" / "market1501"
 HERE = Path(__file__).parent
-CLAIM, RECIPE, RUNS = HERE / "claim", HERE / "recipe", HERE / "runs"
+CLAIM, RECIPE, RUNS, TEACHERS = HERE / "claim", HERE / "recipe", HERE / "runs", HERE / "teachers"
 RIVAL = ROOT / "benchmarks" / "evaluation"
 _SETS = {
     "market1501": "of Market-1501",
@@ -32,8 +32,8 @@ def card() -> str:
 
 
 def results() -> str:
-    """The models on each data set, Baseline against PGFL-KD, what the recipe's parts are worth, and all runs."""
-    return f"{_models()}\n{_claim()}\n{_recipe()}\n{_runs()}"
+    """The models on each data set, Baseline against PGFL-KD, the teachers, what the recipe's parts are worth, runs."""
+    return f"{_models()}\n{_claim()}\n{_teachers()}\n{_recipe()}\n{_runs()}"
 
 
 def _models() -> str:
@@ -91,6 +91,18 @@ def _schemes(queries: str, body: dict[str, Any]) -> Iterator[str]:
     for result in body["results"]:
         seeds = ", ".join(f"{value:.1f}" for value in result["mAP"])
         yield f"| {queries} | {result['title']} | {_spread(result['rank1'])} | {_spread(result['mAP'])} | {seeds} |"
+
+
+def _teachers() -> str:
+    """The feature that is deployed beside those of the branches that taught it, which see the key points at test."""
+    lines = ["| behind drawn objects | f_G: Rank-1 | mAP | f_E: Rank-1 | mAP | f_V: Rank-1 | mAP |", "|---|" + "--:|" * 6]
+    for title, run in (
+        ("first run, 18 epochs", "first"),
+        ("the claim's, seed 0", "claim-0"),
+        ("the claim's, seed 1", "claim-1"),
+    ):
+        lines.append(f"| {title} | {' | '.join(_rates(TEACHERS / f'{run}-{feature}.json') for feature in 'gev')} |")
+    return "\n".join(lines) + "\n"
 
 
 def _recipe() -> str:
