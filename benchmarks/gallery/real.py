@@ -1,9 +1,9 @@
 """How often the coarse stage is sure, and whether it is right, on embeddings of real crops.
 
-    python -m benchmarks.gallery.real EMBEDDINGS.npz
+    python -m benchmarks.gallery.real --model models/market1501.onnx --data MARKET1501 [--dataset market1501]
 
-The file holds `X` (N, D) of a gallery and `Q` (Q, D) of queries, float32 of length 1, of any model and data set. Real
-embeddings are harder than clusters: strangers have a cosine of 0.5 and friends 0.8.
+The data set's gallery is searched with each of its queries. Real embeddings are harder than clusters: strangers have a
+cosine of 0.5 and friends 0.8.
 """
 
 from __future__ import annotations
@@ -22,23 +22,32 @@ from gallery_index.scan import Hits, scan_mask
 from gallery_index.tuning import Tuning
 from gallery_index.twostage import LEAST, two_stage
 from gallery_index.vectors import VectorFile
+from training.data.datasets import DATASETS, load_dataset
+from training.evaluation.extract import extract
+from training.evaluation.onnx_model import OnnxModel
 
 K = 10
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="The two-stage search on real embeddings.")
-    parser.add_argument("embeddings", type=Path, help="npz with X (N, D) and Q (Q, D)")
+    parser.add_argument("--model", type=Path, required=True, help="an exported file of the service flavour")
+    parser.add_argument("--dataset", choices=DATASETS, default="market1501")
+    parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--json", type=Path, default=Path(__file__).with_name("real.json"))
     options = parser.parse_args()
-    with np.load(options.embeddings) as arrays:
-        rows, queries = arrays["X"], arrays["Q"]
+    model, dataset = OnnxModel(options.model), load_dataset(options.dataset, options.data)
+    rows, queries = (
+        extract(model, records, model.spec, progress=f"embedding the {name}")
+        for name, records in (("gallery", dataset.gallery), ("queries", dataset.query))
+    )
     with tempfile.TemporaryDirectory() as folder:
         vectors = VectorFile(Path(folder) / "vectors.f32", rows.shape[1])
         vectors.write(range(len(rows)), rows, durable=False)
         engine = Engine(vectors, np.arange(len(rows)), 1, Tuning())
         engine.encode()
-        result: dict[str, object] = {"machine": machine(), "entries": len(rows), "dim": rows.shape[1]}
+        result: dict[str, object] = {"machine": machine(), "model": model.name, "dataset": dataset.name}
+        result |= {"entries": len(rows), "dim": rows.shape[1]}
         result |= measure(engine, queries)
         engine.close()
         vectors.close()

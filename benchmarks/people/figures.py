@@ -95,7 +95,10 @@ def _schemes(queries: str, body: dict[str, Any]) -> Iterator[str]:
 
 def _teachers() -> str:
     """The feature that is deployed beside those of the branches that taught it, which see the key points at test."""
-    lines = ["| behind drawn objects | f_G: Rank-1 | mAP | f_E: Rank-1 | mAP | f_V: Rank-1 | mAP |", "|---|" + "--:|" * 6]
+    lines = [
+        "| behind drawn objects | f_G: Rank-1 | mAP | f_E: Rank-1 | mAP | f_V: Rank-1 | mAP |",
+        "|---|" + "--:|" * 6,
+    ]
     for title, run in (
         ("first run, 18 epochs", "first"),
         ("the claim's, seed 0", "claim-0"),
