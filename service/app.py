@@ -22,6 +22,7 @@ from service.admission import Admission
 from service.batcher import Batcher
 from service.bodies import BodyReader
 from service.cpus import usable_cpus
+from service.door import Door
 from service.encoder import Encoder
 from service.envelope import Envelope, Gate, own_hosts
 from service.health import Health
@@ -134,6 +135,7 @@ def _services(
         pipeline=pipeline,
         admission=admission,
         bodies=bodies,
+        door=Door(admission, metrics=metrics, health=health, connections=settings.max_connections),
         metrics=metrics,
         health=health,
         keys=keys,

@@ -1,12 +1,20 @@
-"""Connections that cost: one on which no request comes is closed; when there are too many, turnstile.py says so."""
+"""Connections that cost: one on which no request comes is closed, and one request too many is answered at the door
+(door.py). Where there are too many connections, turnstile.py says so."""
 
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.services import Services
+
 FIRST_BYTE_TO_HEADERS_S = 15.0
+
+# What uvicorn asks of a request that has its answer: then the rest of its body is read past.
+_ANSWERED: Any = SimpleNamespace(response_complete=True, message_event=asyncio.Event())
 
 
 class ImpatientProtocol(HttpToolsProtocol):
@@ -29,7 +37,21 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._stop_waiting()
-        super().on_headers_complete()
+        if (refusal := self._refusal()) is None:
+            super().on_headers_complete()
+        else:
+            self.cycle = _ANSWERED
+            self.transport.write(refusal)
+            self.on_response_complete()
+
+    def _refusal(self) -> bytes | None:
+        """None also where only uvicorn knows how to answer: behind another answer, or when the connection then ends."""
+        if self.parser.get_method() != b"POST" or not self.parser.should_keep_alive() or self.expect_100_continue:
+            return None
+        if self.flow.write_paused or not (self.cycle is None or self.cycle.response_complete):
+            return None
+        services: Services = self.app_state["services"]
+        return services.door.refusal(self.url, self.headers, self.server_state.default_headers)
 
     def _wait_for_headers(self) -> None:
         self._stop_waiting()

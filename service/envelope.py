@@ -50,8 +50,7 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        name = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        name = named(Headers(scope=scope).get("x-request-id", ""))
         token, started, status, answered = request_id.set(name), time.monotonic(), 500, False
 
         async def send_enveloped(message: Message) -> None:
@@ -78,21 +77,32 @@ class Envelope:
             request_id.reset(token)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        route = template(scope)
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._metrics.requests.labels(method, route, str(status)).inc()
-        self._metrics.request_seconds.labels(method, route).observe(seconds)
-        if status in {429, 413, 401, 403}:
-            self._metrics.rejections.labels(_REASONS[status]).inc()
         principal = scope.get("state", {}).get("principal")
-        log.log(
-            logging.DEBUG if route in _QUIET else logging.INFO,
-            "%s %s %d",
-            method,
-            route,
-            status,
-            extra={"ms": round(seconds * 1000, 2), "key": getattr(principal, "name", None), "status": status},
-        )
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        note(self._metrics, method, template(scope), status, seconds=seconds, key=getattr(principal, "name", None))
+
+
+def named(given: str) -> str:
+    """The request's id: the caller's own where it is one."""
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def note(
+    metrics: Metrics, method: str, route: str, status: int, *, seconds: float = 0.0, key: str | None = None
+) -> None:
+    """One request in the metrics and the log."""
+    metrics.requests.labels(method, route, str(status)).inc()
+    metrics.request_seconds.labels(method, route).observe(seconds)
+    if status in _REASONS:
+        metrics.rejections.labels(_REASONS[status]).inc()
+    log.log(
+        logging.DEBUG if route in _QUIET else logging.INFO,
+        "%s %s %d",
+        method,
+        route,
+        status,
+        extra={"ms": round(seconds * 1000, 2), "key": key, "status": status},
+    )
 
 
 _QUIET = {"/livez", "/readyz", "/metrics"}

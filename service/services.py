@@ -18,6 +18,7 @@ from gallery_index.interface import Galleries, Gallery
 from reid_contract import EmbeddingSpec
 from service.admission import Admission
 from service.bodies import Body, BodyReader
+from service.door import Door
 from service.encoder import Encoder
 from service.errors import BadRequest, ClientGone, DeadlineExceeded, Forbidden
 from service.health import Health
@@ -44,6 +45,7 @@ class Services:
     pipeline: Pipeline
     admission: Admission
     bodies: BodyReader
+    door: Door
     metrics: Metrics
     health: Health
     keys: KeyFile | None

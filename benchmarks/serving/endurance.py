@@ -13,11 +13,11 @@ from typing import Any
 
 import httpx
 
+from benchmarks.serving.cores import confined, shares
 from benchmarks.serving.crops import drawn_crops, framed
 from benchmarks.serving.load import Target, closed, open_loop
 from benchmarks.serving.servers import Server, our_service
 from reid_client import Client, Entry, Refused, Search
-from service.cpus import usable_cpus
 
 CROPS_PER_REQUEST = 8
 QUEUE = 128
@@ -25,11 +25,15 @@ HEADERS = {"Content-Type": "application/x-crops", "Accept": "application/octet-s
 
 
 def overload(model: Path, *, threads: int, seconds: float) -> dict[str, Any]:
-    """Ten times the capacity for `seconds`; the capacity is measured before and after, as the load of 16 clients."""
+    """Ten times the capacity for `seconds`; the capacity is measured before and after, as the load of 16 clients.
+
+    A flood comes from other machines: the clients have a core of their own, and the service all the others."""
     crops = drawn_crops(64)
     bodies = [framed(crops[i : i + CROPS_PER_REQUEST]) for i in range(0, 64, CROPS_PER_REQUEST)]
     options = ("--queue-crops", str(QUEUE), "--max-crops", "64")
-    with our_service(sys.executable, model, threads, *options) as server:
+    ours, theirs = shares()
+    threads = min(threads, len(ours))
+    with confined(ours), our_service(sys.executable, model, threads, *options) as server, confined(theirs):
         target = Target(server.url, "/embed", bodies, CROPS_PER_REQUEST, HEADERS)
         closed(target, clients=16, seconds=3)
         idle_before = _idle(server, crops)
@@ -44,12 +48,13 @@ def overload(model: Path, *, threads: int, seconds: float) -> dict[str, Any]:
     peak = statistics.fmean((before.crops_per_second, after.crops_per_second))
     return {
         "model": model.name,
+        "cores": {"service": len(ours), "clients": len(theirs)},
         "seconds": seconds,
         "capacity_before_and_after": [round(before.crops_per_second, 2), round(after.crops_per_second, 2)],
         "offered_requests_per_second": round(sum(flood.statuses.values()) / flood.seconds, 1),
         "offered_of_capacity": round(sum(flood.statuses.values()) * CROPS_PER_REQUEST / flood.seconds / peak, 1),
         "goodput_of_capacity": round(flood.crops_per_second / peak, 3),
-        "clients_of_machine": round(flood.cpu_seconds / flood.seconds / usable_cpus(), 3),
+        "clients_of_their_cores": round(flood.cpu_seconds / flood.seconds / len(theirs), 3),
         "statuses": {str(status): count for status, count in sorted(flood.statuses.items())},
         "accepted_p50_ms": round(flood.milliseconds(50)),
         "accepted_p99_ms": round(flood.milliseconds(99)),

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -126,29 +127,54 @@ class _Sender:
         ]
         head = "\r\n".join(lines)
         self._requests = [f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body for body in target.bodies]
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._line: _Line | None = None
 
     async def send(self, at: int, outcome: Outcome) -> None:
         start = time.perf_counter()
         try:
-            async with asyncio.timeout(_PATIENCE_S):
-                status = await self._exchange(self._requests[at % len(self._requests)])
-        except (OSError, EOFError):
-            self._streams = None
+            if self._line is None or self._line.closed:
+                loop = asyncio.get_running_loop()
+                _, self._line = await loop.create_connection(_Line, *self._address)
+            status = await self._line.exchange(self._requests[at % len(self._requests)])
+        except OSError:
             status = 0
         outcome.statuses[status] += 1
         if status == 200:
             outcome.latencies.append(time.perf_counter() - start)
             outcome.crops += self._target.crops
 
-    async def _exchange(self, request: bytes) -> int:
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(*self._address)
-        reader, writer = self._streams
-        writer.write(request)
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        await reader.readexactly(int(_LENGTH.search(head)[1]))
-        if b"connection: close" in head:
-            self._streams = None
-            writer.close()
-        return int(head[9:12])
+
+class _Line(asyncio.Protocol):
+    """One request at a time; of the answers, what is needed to know where each one ends."""
+
+    closed = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def exchange(self, request: bytes) -> asyncio.Future[int]:
+        """The answer's status, once all of it has arrived. ConnectionError where the service hangs up, or hangs."""
+        loop = asyncio.get_running_loop()
+        self._answer: asyncio.Future[int] = loop.create_future()
+        self._patience = loop.call_later(_PATIENCE_S, self._transport.abort)
+        self._received = b""
+        self._transport.write(request)
+        return self._answer
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, end, body = self._received.partition(b"\r\n\r\n")
+        if not end:
+            return
+        head = head.lower()
+        if len(body) >= int(_LENGTH.search(head)[1]):
+            self._patience.cancel()
+            if b"connection: close" in head:
+                self.closed = True
+                self._transport.close()
+            self._answer.set_result(int(head[9:12]))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.closed and not self._answer.done():
+            self._answer.set_exception(error or ConnectionResetError("the service hung up"))
+        self.closed = True

@@ -10,11 +10,15 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from service.connections import ImpatientProtocol
+
 
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
     """The app's URL, served from a thread of its own until the block ends."""
-    config = uvicorn.Config(app, port=0, log_config=None, lifespan="on", ws="none", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app, port=0, http=ImpatientProtocol, log_config=None, lifespan="on", ws="none", timeout_graceful_shutdown=5
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
