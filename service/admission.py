@@ -22,7 +22,8 @@ class Admission:
         self.capacity = capacity
         self.inside = 0
         self.closed = False
-        self._left: deque[tuple[float, int]] = deque(maxlen=_REMEMBERED)
+        self._gone = 0  # crops
+        self._left: deque[tuple[float, int]] = deque(maxlen=_REMEMBERED)  # when, and how many had gone by then
         self._busy = 0.0  # seconds with somebody inside, up to when the house was last empty
         self._since = 0.0  # when somebody came into the empty house
 
@@ -47,7 +48,8 @@ class Admission:
             yield
         finally:
             now = self._busy_seconds()
-            self._left.append((now, crops))
+            self._gone += crops
+            self._left.append((now, self._gone))
             self.inside -= crops
             if self.inside == 0:
                 self._busy = now
@@ -63,6 +65,5 @@ class Admission:
         """Seconds until those inside have left, at the pace of those that left last; 1 where that is not known."""
         if len(self._left) < 2:
             return 1.0
-        elapsed = self._busy_seconds() - self._left[0][0]
-        crops = sum(count for _, count in self._left)
-        return min(60.0, self.inside * elapsed / max(crops, 1))
+        since, gone = self._left[0]
+        return min(60.0, self.inside * (self._busy_seconds() - since) / max(self._gone - gone, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 
@@ -45,6 +46,7 @@ def serve(settings: Settings) -> int:
         app = create_app(settings, encoder=encoder, galleries=galleries, keys=keys, health=health)
         server = Server(_config(app, settings), health=health, notice_s=settings.drain_notice_s)
         health.stop, health.connections = server.stop, server.connections
+        gc.freeze()  # what was loaded stays; a collector that visited it all would hold up every request for that long
         server.run()
         return 1 if health.broken or not server.started else 0
     finally:
