@@ -131,7 +131,7 @@ def _beside(values: list[float], unchanged: list[float]) -> str:
 
 
 def _runs() -> str:
-    """The run that ships, the one it started from, and another that did."""
+    """The run that ships, those it started from, and another that did."""
     names = ["market1501", "occluded-drawn", "cuhk03"]
     lines = [
         f"| run | {' | '.join(f'{_SETS[name]}: Rank-1 | mAP' for name in names)} |",
@@ -140,7 +140,8 @@ def _runs() -> str:
     for title, folder in (
         ("first: 18 epochs, `--augment.occlude 0.3`", RUNS / "first"),
         ("from the first: 19 more, and `--augment.light 0.15`", RUNS / "light"),
-        ("from the first: 4 more, `--augment.occlude 0`; ships", MODEL),
+        ("from the first: 4 more, `--augment.occlude 0`", RUNS / "second"),
+        ("from that: 8 more; ships", MODEL),
     ):
         lines.append(f"| {title} | {' | '.join(_rates(folder / f'{name}.json') for name in names)} |")
     return "\n".join(lines) + "\n"
