@@ -70,7 +70,7 @@ def measure(engine: Engine, queries: np.ndarray) -> dict[str, object]:
         fixed[candidates] = recall(list(proposed), exact)
     rounds = {}
     for limit in (LEAST, 4 * LEAST, 16 * LEAST):
-        answers: list[Hits | None] = two_stage(coarse, rows, queries, K, mask, share=1.0, limit=limit)
+        answers = [two_stage(coarse, rows, query, K, mask, share=1.0, limit=limit)[0] for query in queries[:, None]]
         sure = [i for i, hits in enumerate(answers) if hits is not None]
         found = [hits.slots for hits in answers if hits is not None]
         rounds[limit] = {"sure": len(sure), "recall_of_those": recall(found, [exact[i] for i in sure])}
