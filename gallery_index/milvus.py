@@ -11,15 +11,14 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from uuid import uuid4
 
-from pymilvus import Collection, CollectionSchema, DataType, FieldSchema, MilvusException, connections, utility
+from pymilvus import CollectionSchema, DataType, FieldSchema, MilvusClient, MilvusException
 
 from gallery_index.audit import Audit, AuditStream
 from gallery_index.errors import StorageFailed, UnknownGallery
 from gallery_index.expiry import expire, expire_all
-from gallery_index.milvus_fields import quote, schema
-from gallery_index.milvus_gallery import MilvusGallery
+from gallery_index.milvus_fields import one_of, schema
+from gallery_index.milvus_gallery import Collection, MilvusGallery
 from gallery_index.milvus_url import parse
 from gallery_index.validation import check_name, check_same_model
 from reid_contract import EmbeddingSpec
@@ -27,34 +26,29 @@ from reid_contract import EmbeddingSpec
 PREFIX = "reid_"
 SETTINGS = "reidsettings"  # retention in days; a collection's description cannot be changed later
 
-_INDEX = {"index_type": "FLAT", "metric_type": "IP", "params": {}}
-
 
 class MilvusGalleries:
     """All galleries of one Milvus database. Implements interface.Galleries."""
 
     def __init__(self, url: str, audit: Audit | None = None) -> None:
         server = parse(url)
-        self._alias = f"gallery-{uuid4().hex}"
         self._audit = audit or AuditStream()
         self._opened: dict[str, MilvusGallery] = {}
         self._changing = Lock()
         with milvus_errors(f"{server.host}:{server.port}"):
-            connections.connect(
-                self._alias,
-                host=server.host,
-                port=str(server.port),
+            self._client = MilvusClient(
+                f"http://{server.host}:{server.port}",
                 user=server.user,
                 password=server.password,
                 db_name=server.database,
                 timeout=10,
             )
-            self._settings = self._open_settings()
+            self._open_settings()
 
     def names(self) -> list[str]:
         """In alphabetical order."""
         with milvus_errors("collections"):
-            found = utility.list_collections(using=self._alias)
+            found = self._client.list_collections()
         return sorted(_gallery_name(collection) for collection in found if collection.startswith(PREFIX))
 
     def create(self, name: str, embedding: EmbeddingSpec, *, by: str) -> MilvusGallery:
@@ -64,7 +58,7 @@ class MilvusGalleries:
             if name not in self.names():
                 self._audit.check()
                 with milvus_errors(name):
-                    _create(_collection_name(name), schema(embedding), self._alias)
+                    self._create(_collection_name(name), schema(embedding))
                 self._audit.record("create", name, by=by, count=0, model_id=embedding.model_id)
             return self._open(name, embedding)
 
@@ -84,8 +78,8 @@ class MilvusGalleries:
             if gallery := self._opened.pop(name, None):
                 gallery.close()
             with milvus_errors(name):
-                utility.drop_collection(_collection_name(name), using=self._alias)
-                self._settings.delete(f"name in [{quote(name)}]")
+                self._client.drop_collection(_collection_name(name))
+                self._client.delete(SETTINGS, filter=one_of("name", [name]))
             self._audit.record("drop", name, by=by, count=0)
 
     def expire(self) -> int:
@@ -97,37 +91,35 @@ class MilvusGalleries:
         with self._changing:
             while self._opened:
                 self._opened.popitem()[1].close()
-            connections.disconnect(self._alias)
+            self._client.close()
 
     def _open(self, name: str, embedding: EmbeddingSpec | None) -> MilvusGallery:
         if name not in self._opened:
             if name not in self.names():
                 raise UnknownGallery(f"there is no gallery {name!r}")
             with milvus_errors(name):
-                collection = Collection(_collection_name(name), using=self._alias)
-                collection.load()
-            bound = json.loads(collection.description)
+                self._client.load_collection(_collection_name(name))
+                bound = json.loads(self._client.describe_collection(_collection_name(name))["description"])
+            collection = Collection(self._client, _collection_name(name), SETTINGS)
             spec = EmbeddingSpec(bound["model_id"], bound["dim"])
-            self._opened[name] = MilvusGallery(name, spec, collection, self._settings, self._audit)
+            self._opened[name] = MilvusGallery(name, spec, collection, self._audit)
         check_same_model(name, self._opened[name].embedding, embedding)
         return self._opened[name]
 
-    def _open_settings(self) -> Collection:
-        if not utility.has_collection(SETTINGS, using=self._alias):
+    def _open_settings(self) -> None:
+        if not self._client.has_collection(SETTINGS):
             fields = [
                 FieldSchema("name", DataType.VARCHAR, max_length=64, is_primary=True),
                 FieldSchema("retention_days", DataType.INT64),
                 FieldSchema("embedding", DataType.FLOAT_VECTOR, dim=2),  # Milvus wants one
             ]
-            _create(SETTINGS, CollectionSchema(fields, "settings of the galleries"), self._alias)
-        settings = Collection(SETTINGS, using=self._alias)
-        settings.load()
-        return settings
+            self._create(SETTINGS, CollectionSchema(fields, "settings of the galleries"))
+        self._client.load_collection(SETTINGS)
 
-
-def _create(name: str, fields: CollectionSchema, alias: str) -> None:
-    collection = Collection(name, fields, using=alias, consistency_level="Strong")
-    collection.create_index("embedding", _INDEX)
+    def _create(self, collection: str, fields: CollectionSchema) -> None:
+        index = MilvusClient.prepare_index_params()
+        index.add_index("embedding", index_type="FLAT", metric_type="IP")
+        self._client.create_collection(collection, schema=fields, index_params=index, consistency_level="Strong")
 
 
 def _expire(gallery: MilvusGallery) -> int:

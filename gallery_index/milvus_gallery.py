@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from pymilvus import Collection, MilvusException
+from pymilvus import MilvusClient, MilvusException
 
 from gallery_index.audit import Audit, describe
 from gallery_index.errors import InvalidRequest, StorageFailed, UnknownEntry, UnknownGallery
@@ -45,14 +45,21 @@ from reid_contract import EmbeddingSpec
 MOST = 16_384  # candidates of one query; Milvus's own limit
 
 
+class Collection(NamedTuple):
+    """Where a gallery's entries are, and the retention of all galleries."""
+
+    client: MilvusClient
+    name: str
+    settings: str
+
+
 class MilvusGallery:
     """Implements interface.Gallery. Writers of one process are one at a time, so that counting what is new is right."""
 
-    def __init__(self, name: str, embedding: EmbeddingSpec, collection: Collection, settings: Collection, audit: Audit):
+    def __init__(self, name: str, embedding: EmbeddingSpec, collection: Collection, audit: Audit):
         self._name = name
         self._embedding = embedding
-        self._collection = collection
-        self._settings = settings
+        self._client, self._collection, self._settings = collection
         self._audit = audit
         self._writing = Lock()
         self._closed = False
@@ -76,7 +83,7 @@ class MilvusGallery:
             data = [to_row(entry, row) for entry, row in zip(entries, rows, strict=True)]
             with self._calls(), self._writing:
                 new = len(entries) - self._count(one_of("id", [entry.id for entry in entries]))
-                self._collection.upsert(data)
+                self._client.upsert(self._collection, data)
         self._audit.record("enrol", self._name, by=by, count=len(entries), new=new)
         return new
 
@@ -116,8 +123,8 @@ class MilvusGallery:
         self._audit.check()
         count = self._delete(expression(where))
         with self._calls():
-            self._collection.flush()
-            self._collection.compact()
+            self._client.flush(self._collection)
+            self._client.compact(self._collection)
         self._audit.record("erase", self._name, by=by, count=count, where=describe(where))
         return count
 
@@ -181,7 +188,7 @@ class MilvusGallery:
         request = Request(k, min_score, group_by_person, fuse, rerank)
         answers: list[list[Match]] = []
         for batch in batches(request, queries):
-            candidates = _Candidates(self._collection, " and ".join(limits) or None)
+            candidates = _Candidates(self._client, self._collection, " and ".join(limits))
             with self._calls():
                 found = find(request, batch, candidates.nearest, candidates.persons, candidates.rows)
             answers += [candidates.matches(answer(request, one, candidates.persons)) for one in found]
@@ -197,13 +204,14 @@ class MilvusGallery:
             check_number("retention_days", days, 1, MAX_RETENTION_DAYS)
         self._audit.check()
         with self._calls():
-            self._settings.upsert([{"name": self._name, "retention_days": days or 0, "embedding": [0.0, 1.0]}])
+            row = {"name": self._name, "retention_days": days or 0, "embedding": [0.0, 1.0]}
+            self._client.upsert(self._settings, [row])
         self._audit.record("retention", self._name, by=by, count=0, days=days)
 
     def retention_days(self) -> int | None:
         """None keeps everything."""
         with self._calls():
-            found = self._settings.query(f"name in [{quote(self._name)}]", output_fields=["retention_days"])
+            found = self._client.query(self._settings, one_of("name", [self._name]), ["retention_days"])
         return found[0]["retention_days"] or None if found else None
 
     def close(self) -> None:
@@ -219,15 +227,15 @@ class MilvusGallery:
         with self._calls(), self._writing:
             count = self._count(where)
             if count:
-                self._collection.delete(where)
+                self._client.delete(self._collection, filter=where)
         return count
 
     def _count(self, where: str) -> int:
-        return int(self._collection.query(where, output_fields=["count(*)"])[0]["count(*)"])
+        return int(self._client.query(self._collection, where, ["count(*)"])[0]["count(*)"])
 
     def _query(self, where: str, fields: list[str], limit: int) -> list[dict[str, Any]]:
         """The first `limit` in the order of the ids: that is what the iterator's flag makes Milvus promise."""
-        return list(self._collection.query(where, output_fields=fields, limit=limit, reduce_stop_for_best="True"))
+        return list(self._client.query(self._collection, where, fields, limit=limit, reduce_stop_for_best="True"))
 
     def _walk(self, fields: list[str]) -> Iterator[dict[str, Any]]:
         after = ""
@@ -252,7 +260,9 @@ class MilvusGallery:
 class _Candidates:
     """What Milvus answers to one search, under numbers as `find` wants them."""
 
-    def __init__(self, collection: Collection, where: str | None) -> None:
+    def __init__(self, client: MilvusClient, collection: str, where: str) -> None:
+        """where: an expression; empty for all."""
+        self._client = client
         self._collection = collection
         self._where = where
         self._number_of: dict[str, int] = {}
@@ -260,9 +270,8 @@ class _Candidates:
 
     def nearest(self, queries: Embedding, count: int) -> list[Hits]:
         """As in search.Nearest, for at most MOST candidates."""
-        parameters = {"metric_type": "IP", "params": {}}
-        found = self._collection.search(
-            queries.tolist(), "embedding", parameters, min(count, MOST), self._where, output_fields=SIGHTING
+        found = self._client.search(
+            self._collection, queries.tolist(), self._where, min(count, MOST), SIGHTING, anns_field="embedding"
         )
         return [self._hits(list(hits)) for hits in found]
 
@@ -273,7 +282,7 @@ class _Candidates:
     def rows(self, slots: Slots) -> Embedding:
         """As in search.Rows."""
         ids = [self._sightings[slot].id for slot in slots.tolist()]
-        found = self._collection.query(one_of("id", ids), output_fields=["id", "embedding"])
+        found = self._client.query(self._collection, one_of("id", ids), ["id", "embedding"])
         row_of = {row["id"]: row["embedding"] for row in found}
         return np.asarray([row_of[key] for key in ids], np.float32)
 
@@ -283,8 +292,8 @@ class _Candidates:
         return [Match(self._sightings[slot], score) for slot, score in zip(hits.slots.tolist(), scores, strict=True)]
 
     def _hits(self, hits: list[Any]) -> Hits:
-        slots = [self._number({field: hit.entity.get(field) for field in SIGHTING}) for hit in hits]
-        return Hits(np.asarray(slots, np.int64), np.asarray([hit.distance for hit in hits], np.float32))
+        slots = [self._number(hit["entity"]) for hit in hits]
+        return Hits(np.asarray(slots, np.int64), np.asarray([hit["distance"] for hit in hits], np.float32))
 
     def _number(self, row: dict[str, Any]) -> int:
         if row["id"] not in self._number_of:
