@@ -141,6 +141,7 @@ def _runs() -> str:
         ("first: 18 epochs, `--augment.occlude 0.3`", RUNS / "first"),
         ("from the first: 19 more, and `--augment.light 0.15`", RUNS / "light"),
         ("from the first: 4 more, `--augment.occlude 0`", RUNS / "second"),
+        ("from that: 8 more", RUNS / "third"),
         ("from that: 8 more; ships", MODEL),
     ):
         lines.append(f"| {title} | {' | '.join(_rates(folder / f'{name}.json') for name in names)} |")
