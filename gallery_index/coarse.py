@@ -1,6 +1,7 @@
 """The coarse stage: one bit per dimension of every embedding, scanned with SIMD (RaBitQ FastScan).
 
-RaBitQ (Gao and Long, SIGMOD 2024, arXiv:2405.12497) estimates inner products from the signs of (vector - centre).
+RaBitQ (Gao and Long, SIGMOD 2024, arXiv:2405.12497) estimates inner products from the signs of (vector - centre),
+both rotated.
 Position in the index = slot in the vector file. faiss has no update in place; its code packer does: a slot that is
 used again gets a new code, a slot that is free has a code of zeros. So nothing piles up and nothing has to be rebuilt.
 """
@@ -15,6 +16,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery_index.rotation import rotated
 from gallery_index.scan import Scores
 from gallery_index.types import Embedding
 from gallery_index.vectors import Slots
@@ -39,7 +41,7 @@ class Coarse:
         if len(slots):
             self._begin(int(slots.max()) // SHARD + 1, centre)
         for shard, chosen in self._by_shard(slots):
-            shard.put(slots[chosen] % SHARD, rows[chosen])
+            shard.put(slots[chosen] % SHARD, rotated(rows[chosen]))
 
     def wipe(self, slots: Slots) -> None:
         """Zeroes codes; slots that have none are no error."""
@@ -50,6 +52,7 @@ class Coarse:
         """Slots (Q, M) and estimated cosines (Q, M), M <= count, the best of each query first; some may be free."""
         if not self.shards:  # all was erased, then compacted
             return np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
+        queries = rotated(queries)
         if len(queries) == 1:
             found = self._shared_out(queries, count)
         else:  # faiss spreads the queries of a batch over the cores
@@ -87,7 +90,7 @@ class Coarse:
 
     def _begin(self, shards: int, centre: Callable[[], Embedding]) -> None:
         while len(self.shards) < shards:
-            self.shards.append(Shard(self._dim, centre()))
+            self.shards.append(Shard(self._dim, rotated(centre()[None])[0]))
 
     def _by_shard(self, slots: Slots) -> Iterator[tuple[Shard, NDArray[np.bool_]]]:
         for i in np.unique(slots // SHARD).tolist():
@@ -102,7 +105,7 @@ def block_bytes(dim: int) -> int:
 
 
 class Shard:
-    """Up to SHARD codes around one centre."""
+    """Up to SHARD codes around one centre; all vectors here are rotated."""
 
     def __init__(self, dim: int, centre: Embedding, codes: NDArray[np.uint8] | None = None) -> None:
         """codes: as `codes` gave them; their length must be a whole number of blocks."""

@@ -21,7 +21,7 @@ from gallery_index.files import replace_file
 from reid_contract import EmbeddingSpec
 
 FILE = "coarse.snapshot"
-FORMAT = 1
+FORMAT = 2  # 1: codes of embeddings that were not rotated
 
 _MAX_HEADER = 65_536
 

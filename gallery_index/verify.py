@@ -10,6 +10,7 @@ from gallery_index import snapshot
 from gallery_index.coarse import SHARD, Coarse, Shard
 from gallery_index.errors import StorageFailed
 from gallery_index.progress import Progress, no_progress
+from gallery_index.rotation import rotated
 from gallery_index.scan import Mask
 from gallery_index.storage import VECTORS
 from gallery_index.store import FILE, Store
@@ -87,6 +88,6 @@ def _same_codes(shard: Shard, current: Mask, vectors: VectorFile, at: int) -> bo
     positions = np.flatnonzero(current)
     for begin in range(0, len(positions), _CHUNK):
         part = positions[begin : begin + _CHUNK]
-        anew.put(part, vectors.rows[part + at])
+        anew.put(part, rotated(vectors.rows[part + at]))
     shard.wipe(np.flatnonzero(~current))
     return np.array_equal(shard.codes, anew.codes)

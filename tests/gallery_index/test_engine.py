@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gallery_index.coarse import SHARD, Coarse, Proposed
+from gallery_index.coarse import GROWTH, SHARD, Coarse, Proposed
 from gallery_index.engine import Engine
 from gallery_index.rerank import rerank
+from gallery_index.rotation import rotated
 from gallery_index.scan import scan_mask, scan_slots
 from gallery_index.tuning import Tuning
 from gallery_index.twostage import PILOT, two_stage
@@ -113,6 +114,32 @@ def test_a_batch_of_hopeless_queries_is_left_to_a_scan_after_a_few(engine: Engin
     watched.searches.clear()
     two_stage(watched, engine._vectors.rows, queries(engine, 64, seed=8), 1, engine.used, share=1.0, limit=600)
     assert sum(queries for queries, _ in watched.searches) >= 64
+
+
+def test_estimates_of_skewed_embeddings_lean_to_no_side() -> None:
+    """As those of trained networks are: what is not there is near the least value, what is there far above it."""
+    rows = np.maximum(clusters(2 * GROWTH, 10), 0) ** 2
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    coarse = Coarse(DIM, 1)
+    coarse.put(np.arange(len(rows)), rows, lambda: rows.mean(axis=0))
+    probes = rows[::40]
+    slots, estimates = coarse.search(probes, len(rows))
+    errors = estimates - np.einsum("qd,qnd->qn", probes, rows[slots])
+    assert np.abs(errors.mean(axis=1) / errors.std(axis=1)).max() < 0.25
+    coarse.close()
+
+
+@pytest.mark.parametrize("dim", [1, 2, 7, 8, 128, 129, 1280])
+def test_the_rotation_keeps_every_inner_product(dim: int) -> None:
+    axes = rotated(np.eye(dim, dtype=np.float32))
+    assert axes.dtype == np.float32
+    np.testing.assert_allclose(axes @ axes.T, np.eye(dim), atol=1e-5)
+
+
+def test_the_rotation_of_a_vector_does_not_depend_on_its_company() -> None:
+    """Else `verify` would not find the codes it expects."""
+    rows = clusters(70, 11)
+    assert np.array_equal(rotated(rows)[3:5], rotated(rows[3:5]))
 
 
 def test_a_coarse_stage_without_codes_proposes_nothing() -> None:
