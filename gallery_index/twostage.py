@@ -21,7 +21,7 @@ from gallery_index.vectors import Slots
 OVERSAMPLE = 16  # candidates for each answer, at first
 LEAST = 192  # candidates at first, whatever was asked for
 WIDEN = 2  # times more candidates in each further round, at least
-SURE = 5.5  # standard deviations; of errors that are near normal (rotation.py), two in a hundred million are larger
+SURE = 5  # standard deviations; of errors that are near normal (rotation.py), three in ten million are larger
 PILOT, ENOUGH = 8, 6  # so many of a batch's queries are tried first; where fewer are sure, a scan of all costs less
 
 
