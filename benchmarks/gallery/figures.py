@@ -24,6 +24,8 @@ def figures() -> str:
     switch = HERE / "switch-2048-100000.json"
     if switch.exists():
         parts.append(_switch(json.loads(switch.read_text(encoding="utf-8"))))
+    if (real := HERE / "real.json").exists():
+        parts.append(_real(json.loads(real.read_text(encoding="utf-8"))))
     return "\n".join(parts)
 
 
@@ -64,6 +66,21 @@ def _switch(result: dict[str, Any]) -> str:
         f"| {row['allowed']:,} | {row['scan_1']} | {row['two_stage_1']} | {row['scan_64']} | {row['two_stage_64']} |"
         for row in result["milliseconds"]
     ]
+    return "\n".join(lines) + "\n"
+
+
+def _real(result: dict[str, Any]) -> str:
+    both = result["sure_within_candidates"], result["own_person_filtered_out"]["sure_within_candidates"]
+    lines = [
+        f"**Real embeddings** (`python -m benchmarks.gallery.real`, `{result['model']}`): the {result['entries']:,} "
+        f"entries and {result['queries']:,} queries of {result['dataset']}; for how many of them the two "
+        "stages are sure, and how many of their ten best are those of an exact scan:\n",
+        "| candidates | sure | recall@10 of those | sure, own person filtered out | recall@10 of those |",
+        "|--:|--:|--:|--:|--:|",
+    ]
+    for candidates in both[0]:
+        cells = [f"{half[candidates]['sure']:,} | {half[candidates]['recall_of_those']:.6f}" for half in both]
+        lines.append(f"| {int(candidates):,} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
