@@ -23,19 +23,18 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import faiss
-from rich.progress import track
 
-from benchmarks.gallery.clusters import CHUNK, FIRST, chunk, entries, queries
+from benchmarks.gallery.clusters import CHUNK, FIRST, chunk, queries
+from benchmarks.gallery.enrolment import enrol
 from benchmarks.machine import machine
 from benchmarks.stopwatch import seconds
 from gallery_index import EVERYTHING, Embedding, Filter
 from gallery_index.directory import EmbeddedGalleries
 from gallery_index.gallery import EmbeddedGallery
 from gallery_index.scan import scan_mask, scan_slots
-from reid_contract import EmbeddingSpec
 
 HERE = Path(__file__).parent
-BATCH, K, QUERIES = 256, 10, 64
+K, QUERIES = 10, 64
 WARM, TURN = 8, 32  # queries: so many until the processor's caches hold again what a gallery in use keeps there
 FLAT_BYTES = 2 * 2**30  # more would need the memory that the gallery does without
 
@@ -64,21 +63,6 @@ def main() -> int:
     target.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
     return 0
-
-
-def enrol(directory: Path, dim: int, wanted: int) -> float | None:
-    """Durably; returns the median rate over the chunks, in entries a second; None where all were there."""
-    galleries = EmbeddedGalleries(directory, durability="full")
-    gallery = galleries.create("bench", EmbeddingSpec("clusters-0", dim), by="benchmark")
-    done = gallery.count()
-    rates = []
-    for number in track(range(done // CHUNK, wanted // CHUNK), "enrolling"):
-        rows = chunk(number, dim)
-        batches = [entries(number * CHUNK + b, rows[b : b + BATCH]) for b in range(0, CHUNK, BATCH)]
-        took = seconds(lambda batches=batches: [gallery.upsert(batch, by="benchmark") for batch in batches])
-        rates.append(CHUNK / took)
-    galleries.close()
-    return round(statistics.median(rates)) if rates else None
 
 
 def measure(directory: Path, dim: int, count: int, rounds: int) -> dict[str, object]:
