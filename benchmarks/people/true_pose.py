@@ -19,6 +19,7 @@ from torch import Tensor
 
 from training.data.crops import read_crop
 from training.data.datasets import load_dataset
+from training.data.records import Record
 from training.data.synthetic import read_manifest
 from training.pose.cache import PoseCache
 
@@ -34,13 +35,18 @@ def main() -> int:
     options = parser.parse_args()
     rows = {row["path"]: row for row in read_manifest(options.drawn)}
     records = load_dataset("synthetic", options.drawn).train
-    width, height = read_crop(records[0].path).size
-    size = (height // STRIDE, width // STRIDE)
+    size = map_size(records[0])
     cache = PoseCache.create(options.pose_cache, records, "true key points", size)
     cache.append(torch.stack([heatmaps(rows[f"train/{record.path.name}"], size) for record in records]))
     cache.save()
     print(f"{len(records):,} crops in {options.pose_cache}")
     return 0
+
+
+def map_size(record: Record) -> tuple[int, int]:
+    """Height and width of a crop's heat maps; all drawn crops are of one size."""
+    width, height = read_crop(record.path).size
+    return height // STRIDE, width // STRIDE
 
 
 def heatmaps(row: dict[str, Any], size: tuple[int, int]) -> Tensor:

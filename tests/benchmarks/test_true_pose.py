@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.people import true_pose
+from benchmarks.people.true_teachers import TruePose
 from training.data.datasets import load_dataset
 from training.data.synthetic import draw_dataset, read_manifest
 from training.pose.cache import PoseCache
@@ -32,3 +34,9 @@ def test_seen_key_points_are_peaks_and_hidden_ones_are_nothing(tmp_path: Path, m
                 hidden += 1
                 assert not peak.any()
     assert hidden
+
+
+def test_the_estimator_that_is_never_wrong_tells_of_the_crops_in_their_order() -> None:
+    pose = TruePose(torch.full((17, 2, 1), float(number)) for number in range(5))
+    batches = [pose(torch.zeros(size, 3, 8, 4)) for size in (2, 2, 1)]
+    assert torch.cat(batches)[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4]
