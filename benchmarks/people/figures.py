@@ -105,10 +105,13 @@ def _teachers() -> str:
     for title, run in (("first run, 18 epochs", "first"), ("the claim's, seed 0", "claim-0"), ("seed 1", "claim-1")):
         cells = (_rates(TEACHERS / f"{run}-{feature}.json") for feature in "gev")
         lines.append(f"| estimated, behind drawn objects: {title} | {' | '.join(cells)} |")
-    for epochs, seed in ((12, 0), (12, 1), (12, 2), (40, 0)):
-        features = _read(TRUE_POSE / f"teachers-{epochs}-{seed}.json")["features"]
+    for run in ("128x64-12-0", "128x64-12-1", "128x64-12-2", "128x64-40-0", "256x128-12-0"):
+        size, epochs, seed = run.split("-")
+        features = _read(TRUE_POSE / f"teachers-{run}.json")["features"]
         cells = (f"{features[name]['rank1']:.1f} | {features[name]['mAP']:.1f}" for name in "gev")
-        lines.append(f"| true, drawn people: {epochs} epochs, seed {seed} | {' | '.join(cells)} |")
+        lines.append(
+            f"| true, drawn people: {size.replace('x', '×')}, {epochs} epochs, seed {seed} | {' | '.join(cells)} |"
+        )
     return "\n".join(lines) + "\n"
 
 
