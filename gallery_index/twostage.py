@@ -3,7 +3,7 @@
 The re-ranked candidates show how far off this query's estimates are. An entry that was not proposed has an estimate
 below the last candidate's; when that, plus SURE times the spread of the errors seen, does not reach the last answer's
 exact cosine, nothing that was left out belongs among the answers. Where it does reach it, the fall of the estimates
-foretells how many candidates would be enough, so that a query without near neighbours is left to a scan at once.
+foretells how many candidates would be enough, so that a query without near neighbours is soon left to a scan.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from gallery_index.vectors import Slots
 OVERSAMPLE = 16  # candidates for each answer, at first
 LEAST = 192  # candidates at first, whatever was asked for
 WIDEN = 2  # times more candidates in each further round, at least
+LEAP = 8  # times more in a single query's second round, at most: behind hundreds of crops of one person is a cliff
 SURE = 5  # standard deviations; of errors that are near normal (rotation.py), three in ten million are larger
 PILOT, ENOUGH = 8, 6  # so many of a batch's queries are tried first; where fewer are sure, a scan of all costs less
 
@@ -40,26 +41,27 @@ def two_stage(
     share: of the coarse stage's entries that are allowed; so many more must be proposed.
     """
     answers: list[Hits | None] = [None] * len(queries)
-    candidates = max(OVERSAMPLE * count, LEAST)
-    if candidates > limit:
+    first = max(OVERSAMPLE * count, LEAST)
+    if first > limit:
         return answers
 
     def decide(chosen: list[int], candidates: int) -> dict[int, int]:
         """Fills in what is sure; returns the candidates needed for each other query that is worth widening for."""
         needed = {}
+        most = LEAP * first if candidates == first and len(queries) == 1 else math.inf
         proposed, estimates = coarse.search(queries[chosen], int(candidates / share))
         for i, slots, estimate in zip(chosen, proposed, estimates, strict=True):
             answers[i], wanted = _decide(rows, queries[i], slots, estimate, allowed=allowed, count=count)
-            if answers[i] is None and (wider := max(WIDEN * candidates, wanted * share)) <= limit:
+            if answers[i] is None and (wider := max(WIDEN * candidates, min(wanted * share, most))) <= limit:
                 needed[i] = int(wider)
         return needed
 
     pilot = list(range(len(queries)))[:: -(-len(queries) // PILOT)]
-    needed = decide(pilot, candidates)
+    needed = decide(pilot, first)
     if rest := [i for i in range(len(queries)) if i not in pilot]:
         if sum(answers[i] is not None for i in pilot) < ENOUGH / PILOT * len(pilot):
             return answers
-        needed |= decide(rest, candidates)
+        needed |= decide(rest, first)
     while needed:
         needed = decide(list(needed), max(needed.values()))
     return answers

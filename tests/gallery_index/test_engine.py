@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from gallery_index.rerank import rerank
 from gallery_index.rotation import rotated
 from gallery_index.scan import scan_mask, scan_slots
 from gallery_index.tuning import Tuning
-from gallery_index.twostage import PILOT, two_stage
+from gallery_index.twostage import LEAP, LEAST, PILOT, two_stage
 from gallery_index.vectors import VectorFile
 
 DIM, ENTRIES = 128, SHARD + 3_000
@@ -103,7 +105,26 @@ def test_a_query_without_near_neighbours_is_not_widened_step_by_step(engine: Eng
     watched = Watched(engine.coarse)
     (hits,) = two_stage(watched, engine._vectors.rows, noise(1), 10, engine.used, share=1.0, limit=engine.entries // 8)
     assert hits is None
-    assert watched.searches == [(1, 192)]
+    assert watched.searches == [(1, LEAST), (1, LEAP * LEAST)]
+
+
+def test_hundreds_of_crops_of_one_person_are_told_apart_without_a_scan(tmp_path: Path) -> None:
+    """As a tracker enrols them. Without the rotation most of the ten were wrong here, and sure."""
+    rng = np.random.default_rng(12)
+    rows = rng.standard_normal((9_000, 512), dtype=np.float32)
+    person = np.maximum(rng.standard_normal((1, 512), dtype=np.float32), 0)
+    rows[:600] = person + np.float32(0.5) * rows[:600]
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    vectors = VectorFile(tmp_path / "vectors.f32", 512)
+    vectors.write(range(len(rows)), rows, durable=False)
+    crowd = Engine(vectors, np.arange(len(rows)), 1, Tuning())
+    crowd.encode()
+    probe = person / np.linalg.norm(person)
+    assert crowd.coarse is not None
+    (hits,) = two_stage(crowd.coarse, vectors.rows, probe, 10, crowd.used, share=1.0, limit=len(rows) // 4)
+    assert hits is not None
+    assert set(hits.slots) == set(np.argsort(-rows @ probe[0])[:10])
+    crowd.close()
 
 
 def test_a_batch_of_hopeless_queries_is_left_to_a_scan_after_a_few(engine: Engine) -> None:
