@@ -21,7 +21,7 @@ from gallery_index.vectors import Slots
 OVERSAMPLE = 16  # candidates for each answer, at first
 LEAST = 192  # candidates at first, whatever was asked for
 WIDEN = 2  # times more candidates in each further round, at least
-LEAP = 8  # times more in a single query's second round, at most: behind hundreds of crops of one person is a cliff
+LEAP = 8  # times more in a last try of a single query: no estimate foretells the cliff behind one person's many crops
 SURE = 5  # standard deviations; of errors that are near normal (rotation.py), three in ten million are larger
 PILOT, ENOUGH = 8, 6  # so many of a batch's queries are tried first; where fewer are sure, a scan of all costs less
 
@@ -48,11 +48,10 @@ def two_stage(
     def decide(chosen: list[int], candidates: int) -> dict[int, int]:
         """Fills in what is sure; returns the candidates needed for each other query that is worth widening for."""
         needed = {}
-        most = LEAP * first if candidates == first and len(queries) == 1 else math.inf
         proposed, estimates = coarse.search(queries[chosen], int(candidates / share))
         for i, slots, estimate in zip(chosen, proposed, estimates, strict=True):
             answers[i], wanted = _decide(rows, queries[i], slots, estimate, allowed=allowed, count=count)
-            if answers[i] is None and (wider := max(WIDEN * candidates, min(wanted * share, most))) <= limit:
+            if answers[i] is None and (wider := max(WIDEN * candidates, wanted * share)) <= limit:
                 needed[i] = int(wider)
         return needed
 
@@ -62,6 +61,8 @@ def two_stage(
         if sum(answers[i] is not None for i in pilot) < ENOUGH / PILOT * len(pilot):
             return answers
         needed |= decide(rest, first)
+    if len(queries) == 1 and answers[0] is None and not needed and LEAP * first <= limit:
+        decide([0], LEAP * first)
     while needed:
         needed = decide(list(needed), max(needed.values()))
     return answers
