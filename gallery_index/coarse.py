@@ -1,9 +1,9 @@
 """The coarse stage: one bit per dimension of every embedding, scanned with SIMD (RaBitQ FastScan).
 
-RaBitQ (Gao and Long, SIGMOD 2024, arXiv:2405.12497) estimates inner products from the signs of (vector - centre),
-both rotated.
-Position in the index = slot in the vector file. faiss has no update in place; its code packer does: a slot that is
-used again gets a new code, a slot that is free has a code of zeros. So nothing piles up and nothing has to be rebuilt.
+RaBitQ (Gao and Long, SIGMOD 2024, arXiv:2405.12497) estimates inner products from the signs of (vector - centre), once
+both are rotated. Position in the index = slot in the vector file. faiss has no update in place; its code packer does: a
+slot that is used again gets a new code, a slot that is free has a code of zeros. So nothing piles up and nothing has to
+be rebuilt.
 """
 
 from __future__ import annotations

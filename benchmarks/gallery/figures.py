@@ -19,14 +19,14 @@ _HEAD = (
 
 def figures() -> str:
     """A section for each size that was measured, and the times that the choice between the two searches rests on."""
-    results = [json.loads(file.read_text(encoding="utf-8")) for file in HERE.glob("gallery-*.json")]
-    parts = [_gallery(result) for result in sorted(results, key=lambda r: (r["entries"], -r["dim"]))]
-    switch = HERE / "switch-2048-100000.json"
-    if switch.exists():
-        parts.append(_switch(json.loads(switch.read_text(encoding="utf-8"))))
-    if (real := HERE / "real.json").exists():
-        parts.append(_real(json.loads(real.read_text(encoding="utf-8"))))
-    return "\n".join(parts)
+    results = sorted(map(_read, HERE.glob("gallery-*.json")), key=lambda r: (r["entries"], -r["dim"]))
+    switch, real = _read(HERE / "switch-2048-100000.json"), _read(HERE / "real.json")
+    return "\n".join([*map(_gallery, results), _switch(switch), _real(real)])
+
+
+def _read(file: Path) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return result
 
 
 def _gallery(result: dict[str, Any]) -> str:

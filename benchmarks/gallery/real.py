@@ -11,18 +11,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.machine import machine
-from gallery_index.engine import Engine
+from gallery_index.coarse import Coarse
 from gallery_index.scan import Hits, Mask, scan_mask
-from gallery_index.tuning import Tuning
 from gallery_index.twostage import LEAST, two_stage
 from gallery_index.types import Embedding
-from gallery_index.vectors import Slots, VectorFile
+from gallery_index.vectors import Slots
 from training.data.datasets import DATASETS, load_dataset
 from training.evaluation.extract import extract
 from training.evaluation.onnx_model import OnnxModel
@@ -42,38 +40,29 @@ def main() -> int:
         extract(model, records, model.spec, progress=f"embedding the {name}")
         for name, records in (("gallery", dataset.gallery), ("queries", dataset.query))
     )
-    with tempfile.TemporaryDirectory() as folder:
-        vectors = VectorFile(Path(folder) / "vectors.f32", rows.shape[1])
-        vectors.write(range(len(rows)), rows, durable=False)
-        engine = Engine(vectors, np.arange(len(rows)), 1, Tuning())
-        engine.encode()
-        result: dict[str, object] = {"machine": machine(), "model": model.name, "dataset": dataset.name}
-        result |= {"entries": len(rows), "dim": rows.shape[1]}
-        persons, wanted = (np.array([r.person_id for r in records]) for records in (dataset.gallery, dataset.query))
-        result |= measure(engine, queries, [engine.used] * len(queries))
-        others = [np.pad(persons != person, (0, len(engine.used) - len(rows))) for person in wanted]
-        result["own_person_filtered_out"] = measure(engine, queries, others)
-        engine.close()
-        vectors.close()
+    persons, wanted = (np.array([r.person_id for r in records]) for records in (dataset.gallery, dataset.query))
+    coarse = Coarse(rows.shape[1], 1)
+    coarse.put(np.arange(len(rows)), rows, lambda: rows.mean(axis=0))
+    result: dict[str, object] = {"machine": machine(), "model": model.name, "dataset": dataset.name}
+    result |= {"entries": len(rows), "dim": rows.shape[1]}
+    result |= measure(coarse, rows, queries, [np.ones(len(rows), bool)] * len(queries))
+    result["own_person_filtered_out"] = measure(coarse, rows, queries, [persons != person for person in wanted])
+    coarse.close()
     options.json.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
     return 0
 
 
-def measure(engine: Engine, queries: Embedding, allowed: list[Mask]) -> dict[str, object]:
-    """How many queries are sure within so many candidates, and recall@10 of those. allowed: (slots,) of each query."""
-    rows = engine._vectors.rows  # noqa: SLF001 - measured from inside
-    coarse = engine.coarse
-    if coarse is None:
-        raise ValueError("the coarse stage is missing")
+def measure(coarse: Coarse, rows: Embedding, queries: Embedding, allowed: list[Mask]) -> dict[str, object]:
+    """How many queries are sure within so many candidates, and recall@10 of those. allowed: (N,) of each query."""
     cases = list(zip(queries[:, None], allowed, strict=True))
-    exact = [scan_mask(rows, query, K, mask[: len(rows)])[0] for query, mask in cases]
+    exact = [scan_mask(rows, query, K, mask)[0] for query, mask in cases]
+    free = coarse.slots() - len(rows)
     rounds = {}
     for limit in (LEAST, 4 * LEAST, 16 * LEAST):
-        shares = [mask.sum() / engine.entries for mask in allowed]
         answers = [
-            two_stage(coarse, rows, query, K, mask, share=share, limit=limit)[0]
-            for (query, mask), share in zip(cases, shares, strict=True)
+            two_stage(coarse, rows, query, K, np.pad(mask, (0, free)), share=mask.mean(), limit=limit)[0]
+            for query, mask in cases
         ]
         sure = [(hits.slots, wanted) for hits, wanted in zip(answers, exact, strict=True) if hits is not None]
         rounds[limit] = {"sure": len(sure), "recall_of_those": recall(sure)}

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.gallery.__main__ import enrol
 from benchmarks.gallery.clusters import CHUNK
+from benchmarks.gallery.enrolment import enrol
 from benchmarks.machine import machine
 from benchmarks.stopwatch import seconds
 from gallery_index.directory import EmbeddedGalleries
