@@ -18,6 +18,7 @@ _DENSE_ROWS = 8192  # read where they are; the block bounds the (Q, rows) matrix
 _GATHERED_ROWS = 128  # copied together first, so that a batch is a matrix product
 _ROWS_PER_QUERY = 32
 _FEW_QUERIES = 3  # for so few a copy would cost more than it saves
+_SHARED_OUT = 8192  # rows; below, waiting for a thread costs more than it saves where embeddings have the processor
 
 
 class Hits(NamedTuple):
@@ -37,7 +38,7 @@ def scan_mask(rows: Embedding, queries: Embedding, count: int, allowed: Mask) ->
         block = allowed[begin : begin + _DENSE_ROWS]
         if not block.any():
             continue
-        scores = queries @ rows[begin : begin + _DENSE_ROWS].T
+        scores = _dense(rows[begin : begin + _DENSE_ROWS], queries)
         scores[:, ~block] = -np.inf
         best.offer(np.arange(begin, begin + len(block)), scores)
     return best.hits()
@@ -62,17 +63,31 @@ def scan_slots(rows: Embedding, queries: Embedding, count: int, slots: Slots) ->
     return best.hits()
 
 
+def _dense(rows: Embedding, queries: Embedding) -> Scores:
+    """Scores (Q, N). For few queries one thread reads as fast as memory gives, and waits for nobody: a matrix product
+    waits for threads of its own, several times as long where an embedding has the processor."""
+    if len(queries) > _FEW_QUERIES:
+        return np.asarray(queries @ rows.T)
+    scores = np.empty((len(queries), len(rows)), np.float32)
+    compute = faiss.fvec_inner_products_ny  # type: ignore[attr-defined] # faiss's stubs lack these two
+    for found, query in zip(scores, queries, strict=True):
+        compute(*map(faiss.swig_ptr, (found, query, rows)), rows.shape[1], len(rows))
+    return scores
+
+
 def _in_place(rows: Embedding, queries: Embedding, slots: Slots) -> Scores:
     """Scores (Q, N) without a copy of the rows. faiss spreads queries over threads, so each is several."""
-    threads = faiss.omp_get_max_threads()
+    before = faiss.omp_get_max_threads()
+    threads = before if len(slots) > _SHARED_OUT else 1
     share = -(-len(slots) // threads)
     listed = np.full((len(queries), threads * share), -1, np.int64)  # -1 is passed over
     listed[:, : len(slots)] = slots
     scores = np.empty(listed.shape, np.float32)
     repeated = np.repeat(queries, threads, axis=0)
     pointers = [faiss.swig_ptr(array) for array in (scores, repeated, rows, listed)]
-    compute = faiss.fvec_inner_products_by_idx  # type: ignore[attr-defined] # faiss's stubs lack it
-    compute(*pointers, rows.shape[1], len(repeated), share)
+    faiss.omp_set_num_threads(threads)  # this thread's own; several queries would wake the others too
+    faiss.fvec_inner_products_by_idx(*pointers, rows.shape[1], len(repeated), share)  # type: ignore[attr-defined]
+    faiss.omp_set_num_threads(before)
     return scores[:, : len(slots)]
 
 
