@@ -72,7 +72,7 @@ class Methods:
         crops = pixels(self._jpegs, size)
         files = write_precisions(self._folder, backbone, weights, crops)
         sessions = {precision: session(file, self._threads) for precision, file in files.items()}
-        queries = [sessions["fp32"].run(None, {"images": crop[None]})[0] for crop in crops]
+        queries = [embed.run(None, {"images": crop[None]})[0] for embed in sessions.values() for crop in crops]
         gallery = self._open.enter_context(closing(OurGallery(self._entries, np.concatenate(queries))))
         paper = PAPER["PGFL-KD"] if name == OURS else None
         for precision, embed in sessions.items():

@@ -17,7 +17,7 @@ from export.deployed import DeployedBranch
 from export.graph import trace
 from export.half import to_half
 from export.quantise import Quantiser
-from export.source import load_source
+from export.source import Source, load_source
 from reid_contract import PreprocessSpec
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -63,12 +63,25 @@ def write_precisions(folder: Path, backbone: str, weights: str, crops: NDArray[n
         folder.mkdir(parents=True, exist_ok=True)
         height, width = crops.shape[1:3]
         source = load_source(f"timm:{backbone}", size=(height, width), weights=weights)
-        proto = trace(DeployedBranch(source.main, source.neck, source.spec), height, width)
+        proto = trace(DeployedBranch(source.main, neck(source, crops), source.spec), height, width)
         onnx.save(proto, files["fp32"])
         onnx.save(to_half(proto), files["fp16"])
         with Quantiser(proto, crops, reduce_range=not has_vnni()) as quantiser:
             onnx.save(quantiser.quantise(), files["int8"])
     return files
+
+
+def neck(source: Source, crops: NDArray[np.uint8]) -> nn.BatchNorm1d:
+    """The BNNeck of a network that was trained on these crops: after it, they differ from each other.
+
+    Features of other weights are all alike (cosines of 0.99), and among those no search finds what is near.
+    """
+    branch = DeployedBranch(source.main, None, source.spec)
+    with torch.no_grad():
+        features = torch.cat([branch.main(branch.standardise(crop)) for crop in torch.from_numpy(crops).split(1)])
+        norm = nn.BatchNorm1d(features.shape[1], momentum=None)  # None: the statistics are those of all that came
+        norm(features)
+    return norm
 
 
 def macs(file: Path) -> int:
