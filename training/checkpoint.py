@@ -98,7 +98,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:  # OSError: a cut-off archive
-        raise CheckpointError(f"{path} is not a checkpoint: {str(error).splitlines()[0]}") from error
+        told = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{path} is not a checkpoint: {told}") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise CheckpointError(f"{path} is not a checkpoint of format {_FORMAT}, as `python -m training fit` writes it")
     content.pop("format")

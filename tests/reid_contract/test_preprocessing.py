@@ -113,3 +113,10 @@ def test_decode_says_why_it_refuses(data: bytes, why: str) -> None:
 def test_decode_never_raises_anything_else(tail: bytes, kind: str) -> None:
     with contextlib.suppress(BadImage):
         decode(encoded(noise(8, 8), kind)[:60] + tail)
+
+
+@pytest.mark.parametrize("dtype", ["<u2", ">u2"])
+def test_of_16_bits_the_upper_eight_are_taken(dtype: str) -> None:
+    grey = np.linspace(0, 65_535, 64 * 32).reshape(64, 32).astype(dtype)
+    pixels = np.asarray(decode(encoded(Image.fromarray(grey))))
+    assert np.array_equal(pixels, np.repeat((grey >> 8)[..., None], 3, axis=2))

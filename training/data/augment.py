@@ -30,7 +30,7 @@ class AugmentConfig:
     erase_area: tuple[float, float] = (0.02, 0.4)
     """smallest and largest share of the image that is erased"""
     erase_ratio: tuple[float, float] = (0.3, 1 / 0.3)
-    """smallest and largest height / width of what is erased"""
+    """smallest and largest height / width of what is erased, in pixels"""
     erase_fill: tuple[float, float, float] = IMAGENET_MEAN
     """RGB in [0, 1], rounded to 1/255"""
     occlude: float = 0.0
@@ -38,7 +38,7 @@ class AugmentConfig:
     occlude_area: tuple[float, float] = (0.1, 0.5)
     """smallest and largest share of the image under the patch"""
     occlude_ratio: tuple[float, float] = (0.3, 1 / 0.3)
-    """smallest and largest height / width of the patch"""
+    """smallest and largest height / width of the patch, in pixels"""
     light: float = 0.0
     """spread of exposure, contrast and colour cast, as another camera would see the crop; 0.2 is strong"""
 
@@ -127,7 +127,9 @@ def _paste(
     """Covers a rectangle with one of the same size, from anywhere in another image of the batch."""
     count, _, height, width = images.shape
     device = images.device
-    covered = random_rectangles(count, config.occlude, config.occlude_area, config.occlude_ratio, generator).to(device)
+    covered = random_rectangles(
+        count, config.occlude, config.occlude_area, config.occlude_ratio, generator, aspect=height / width
+    ).to(device)
     cycle = torch.randperm(count, generator=generator, device=generator.device).to(device)
     source = torch.empty_like(cycle).scatter_(0, cycle, cycle.roll(1))  # a ring in random order: never the image itself
     start_y, start_x = (torch.rand(count, generator=generator, device=generator.device).to(device) for _ in "yx")
@@ -143,7 +145,10 @@ def _erase(
     images: Tensor, heatmaps: Tensor | None, config: AugmentConfig, generator: torch.Generator
 ) -> tuple[Tensor, Tensor | None]:
     """Random erasing [57]: a rectangle is filled with one colour."""
-    erased = random_rectangles(len(images), config.erase, config.erase_area, config.erase_ratio, generator)
+    count, _, height, width = images.shape
+    erased = random_rectangles(
+        count, config.erase, config.erase_area, config.erase_ratio, generator, aspect=height / width
+    )
     colour = torch.tensor(config.erase_fill).mul(255).round().to(images)
     return _cover(images, heatmaps, erased.to(images.device), colour[None, :, None, None])
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from reid_contract import BadImage, decode
+from reid_contract.images import upright_rgb
 from training.data.records import DatasetError
 
 # Occluded-REID and CUHK03 are published in formats that a service has no reason to accept.
@@ -29,8 +30,11 @@ def read_crop(path: Path) -> Image.Image:
 def _read_research_format(path: Path) -> Image.Image:
     try:
         with Image.open(path, formats=[RESEARCH_FORMATS[path.suffix.lower()]]) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
+            image.load()
+            return upright_rgb(image)
     except UnidentifiedImageError as error:
         raise BadImage(f"not a {path.suffix} image") from error
-    except (SyntaxError, ValueError) as error:  # what Pillow's TIFF plugin raises on a damaged file
+    except (BadImage, OSError):
+        raise
+    except Exception as error:  # Pillow's plugins raise SyntaxError, TypeError, DecompressionBombError… on damage
         raise BadImage("the image is damaged") from error

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+_ATTEMPTS = 100
+
 
 class Rectangles(NamedTuple):
     """(B,) float each, as shares of the image's height and width; height and width 0 where there is none."""
@@ -39,19 +41,27 @@ def random_rectangles(
     area: tuple[float, float],
     ratio: tuple[float, float],
     generator: torch.Generator,
+    *,
+    aspect: float,
 ) -> Rectangles:
-    """Draws share of area (uniform) and height / width as shares (log-uniform), then a place where all of it is inside.
+    """Draws share of area (uniform) and height / width in pixels (log-uniform), then a place where all of it is inside.
 
-    A rectangle that would be longer than the image is cut to its length.
+    aspect: height / width of the images. As in [57], what is longer than the image is drawn again, up to 100 times.
     """
 
     def uniform(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(count, generator=generator, device=generator.device)
 
-    there = uniform(0, 1) < probability
-    areas, ratios = uniform(*area), uniform(math.log(ratio[0]), math.log(ratio[1])).exp()
-    heights = (areas * ratios).sqrt().clamp(max=1) * there
-    widths = (areas / ratios).sqrt().clamp(max=1) * there
+    missing = uniform(0, 1) < probability
+    heights, widths = torch.zeros(2, count, device=generator.device)
+    for _ in range(_ATTEMPTS):
+        areas, ratios = uniform(*area), uniform(math.log(ratio[0]), math.log(ratio[1])).exp() / aspect
+        drawn = (areas * ratios).sqrt(), (areas / ratios).sqrt()
+        fits = missing & (drawn[0] <= 1) & (drawn[1] <= 1)
+        heights, widths = torch.where(fits, drawn[0], heights), torch.where(fits, drawn[1], widths)
+        missing &= ~fits
+        if not missing.any():
+            break
     return Rectangles(uniform(0, 1) * (1 - heights), uniform(0, 1) * (1 - widths), heights, widths)
 
 

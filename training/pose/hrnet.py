@@ -87,8 +87,9 @@ def _read_state(file: Path) -> Mapping[str, Tensor]:
             warnings.simplefilter("ignore", UserWarning)  # torch's, on files of its old format
             checkpoint: Any = torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        told = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"{file} cannot be read as a checkpoint of tensors ({str(error).splitlines()[0]}); a file that holds other "
+            f"{file} cannot be read as a checkpoint of tensors ({told}); a file that holds other "
             "Python objects must first be reduced to its state_dict by someone who trusts it"
         ) from error
     state = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, Mapping) else checkpoint

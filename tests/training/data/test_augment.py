@@ -161,8 +161,22 @@ def test_the_generator_alone_decides() -> None:
         assert torch.equal(a, b)
 
 
+def test_rectangles_have_their_ratio_in_pixels_whatever_the_shape_of_the_image() -> None:
+    for height, width in ((384, 128), (256, 128), (64, 64)):
+        boxes = random_rectangles(1_000, 1, (0.02, 0.4), (0.3, 1 / 0.3), generator(0), aspect=height / width)
+        ratios = boxes.height * height / (boxes.width * width)
+        assert 0.299 < ratios.min() < 0.45
+        assert 2.2 < ratios.max() < 3.34
+
+
+def test_a_rectangle_that_fits_nowhere_is_left_out() -> None:
+    boxes = random_rectangles(50, 1, (0.5, 0.6), (0.1, 0.1), generator(0), aspect=3)
+    assert not boxes.height.any()
+    assert not boxes.width.any()
+
+
 def test_rectangles_keep_to_their_area() -> None:
-    boxes = random_rectangles(500, 1, (0.1, 0.3), (0.8, 1.25), generator(0))
+    boxes = random_rectangles(500, 1, (0.1, 0.3), (0.8, 1.25), generator(0), aspect=2)
     area = boxes.height * boxes.width
     assert 0.099 < area.min() < 0.12
     assert 0.28 < area.max() < 0.301

@@ -9,6 +9,7 @@ import pytest
 
 from training.data.datasets import DATASETS, load_dataset
 from training.data.datasets.counts import CountMismatch
+from training.data.holdout import held_out
 from training.data.records import DatasetError
 
 
@@ -186,9 +187,22 @@ def test_csv_with_names(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "b.jpg")
     (tmp_path / "manifest.csv").write_text(HEADER + "query,a.jpg,anna,door\ngallery,b.jpg,ben,gate\n")
     dataset = load_dataset("csv", tmp_path)
-    assert [tuple(r) for r in dataset.query] == [(tmp_path / "a.jpg", 1, 1)]
-    assert [tuple(r) for r in dataset.gallery] == [(tmp_path / "b.jpg", 2, 2)]
+    ((path, anna, door),), ((_, ben, gate),) = dataset.query, dataset.gallery
+    assert (path, door, gate) == (tmp_path / "a.jpg", 1, 2)
+    assert 0 < anna != ben > 0
     assert load_dataset("csv", tmp_path / "manifest.csv") == dataset
+
+
+def test_csv_rows_that_are_added_hold_out_nobody_else(tmp_path: Path) -> None:
+    names = [f"person {letter}" for letter in "bcdefghijklmnopqrstuvwxyz"]
+    touch(tmp_path, "a.jpg", *(f"{name}.jpg" for name in names))
+    rows = HEADER + "".join(f"train,{name}.jpg,{name},door\n" for name in names)
+    others = "query,a.jpg,anna,door\ngallery,a.jpg,anna,gate\ntrain,a.jpg,person a,door\n"
+    out = []
+    for text in (rows, rows + others):
+        (tmp_path / "manifest.csv").write_text(text)
+        out.append({record.path.stem for record in held_out(load_dataset("csv", tmp_path).train, 0.3)[1]} - {"a"})
+    assert out[0] == out[1] != set()
 
 
 def test_csv_with_numbers(tmp_path: Path) -> None:
@@ -208,6 +222,7 @@ def test_csv_with_numbers(tmp_path: Path) -> None:
         (HEADER + "train,a.jpg,1,1\ntrain,a.jpg,,1\n", "line 3: person_id is empty"),
         (HEADER + "train,z.jpg,1,1\n", "line 2: there is no file"),
         (HEADER + "train,a.jpg,-7,1\n", "person_id is -7"),
+        (HEADER + 'train,"a.jpg,1,1\n' + 200_000 * "x", r"manifest\.csv is not CSV in UTF-8: field larger"),
     ],
 )
 def test_csv_errors_name_the_line(tmp_path: Path, text: str, message: str) -> None:
@@ -223,7 +238,7 @@ def test_among_names_0_is_nobody_and_a_query_must_be_somebody(tmp_path: Path) ->
     table = tmp_path / "manifest.csv"
     table.write_text("\n".join([*rows, "c.jpg,gallery,0,yard", "d.jpg,gallery,-1,yard"]))
     data = load_dataset("csv", table)
-    assert {record.person_id for record in data.gallery} == {1, 0}
+    assert [record.person_id for record in data.gallery] == [data.query[0].person_id, 0]
     table.write_text("\n".join([*rows, "c.jpg,query,0,yard"]))
     with pytest.raises(DatasetError, match=r"c\.jpg: person_id of a query is 0, a distractor"):
         load_dataset("csv", table)

@@ -69,3 +69,10 @@ def test_research_formats(tmp_path: Path, suffix: str) -> None:
         read_crop(path)
     with pytest.raises(DatasetError, match="cannot be read"):
         read_crop(tmp_path / f"missing{suffix}")
+
+
+def test_a_crop_of_32_bits_a_pixel_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "thermal.tif"
+    Image.fromarray(np.linspace(0, 1, 64 * 32, dtype=np.float32).reshape(64, 32)).save(path)
+    with pytest.raises(DatasetError, match=r"thermal\.tif: the image's pixels are of mode F, 32 bits"):
+        read_crop(path)

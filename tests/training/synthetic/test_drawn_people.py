@@ -39,6 +39,15 @@ def test_the_same_seed_draws_the_same_bytes_and_another_does_not(tmp_path: Path)
     assert not set(a.values()) & set(c.values())
 
 
+def test_drawing_again_leaves_nothing_of_the_drawing_before_but_what_others_put_there(tmp_path: Path) -> None:
+    draw_dataset(tmp_path, 6, 2, 3, height=32, width=16)
+    (tmp_path / "gallery" / "note.txt").write_text("mine")
+    draw_dataset(tmp_path, 4, 2, 2, seed=2, height=32, width=16)
+    crops = {path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*/*.jpg")}
+    assert crops == {row["path"] for row in read_manifest(tmp_path)}
+    assert (tmp_path / "gallery" / "note.txt").exists()
+
+
 def test_every_crop_is_in_the_manifest_with_a_size_and_a_time(drawn: Path, rows: list[dict[str, Any]]) -> None:
     assert {row["path"] for row in rows} == {str(f.relative_to(drawn)) for f in drawn.rglob("*.jpg")}
     assert len(rows) == PEOPLE * (SIGHTINGS + 1)

@@ -41,6 +41,9 @@ def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
     file.write_text("not a checkpoint")
     with pytest.raises(CheckpointError, match=r"notes\.pt is not a checkpoint"):
         load_checkpoint(file)
+    file.write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"notes\.pt is not a checkpoint: ."):
+        load_checkpoint(file)
     torch.save({"weights": {}}, file)
     with pytest.raises(CheckpointError, match=r"notes\.pt is not a checkpoint of format 1"):
         load_checkpoint(file)

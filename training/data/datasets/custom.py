@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ CSV_COLUMNS = ("split", "path", "person_id", "camera_id")
 
 UNKNOWN_LICENCE = "not stated"
 _NAME = re.compile(r"(?P<person>-?\d+)_c(?P<camera>\d+)")
+_NUMBER = re.compile(r"-?\d+")
 _EXAMPLE = "0002_c1_anything.jpg"
 _FOLDER = f"""A folder data set is expected as:
   ROOT/train/{_EXAMPLE}     PERSON_cCAMERA…, in subfolders or not;
@@ -54,17 +56,17 @@ def load_synthetic(root: Path) -> Dataset:
 def load_csv(root: Path) -> Dataset:
     """Reads a manifest with the columns split, path, person_id, camera_id. Raises DatasetError naming file and line.
 
-    Persons and cameras that are not all whole numbers are names, and are numbered from 1 in order of their names.
+    Persons and cameras are whole numbers or names. Cameras with names are numbered from 1 in alphabetical order; a
+    person's number is made of the name alone, so that rows that are added do not change who is held out.
     """
     file = root / MANIFEST if root.is_dir() else root
     if not file.is_file():
         raise DatasetError(f"{file} does not exist. {_CSV}")
     rows = _rows(file)
-    persons = _numbers([row["person_id"] for row in rows])
-    cameras = _numbers([row["camera_id"] for row in rows])
+    cameras = _cameras([row["camera_id"] for row in rows])
     splits: dict[str, list[Record]] = {split: [] for split in SPLITS}
     for row in rows:
-        record = Record(file.parent / row["path"], persons[row["person_id"]], cameras[row["camera_id"]])
+        record = Record(file.parent / row["path"], _person(row["person_id"]), cameras[row["camera_id"]])
         splits[row["split"]].append(record)
     _check_splits(file, splits, _CSV)
     return _dataset("csv", splits, file.with_name(DATASET_FILE))
@@ -96,14 +98,17 @@ def _about(file: Path) -> dict[str, Any]:
 
 
 def _rows(file: Path) -> list[dict[str, str]]:
-    with file.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream)
-        if missing := [c for c in CSV_COLUMNS if c not in (reader.fieldnames or ())]:
-            raise DatasetError(f"{file} has no column {', '.join(missing)}. {_CSV}")
-        rows = []
-        for row in reader:
-            _check_row(f"{file}, line {reader.line_num}", row, file.parent)
-            rows.append(row)
+    rows = []
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            if missing := [c for c in CSV_COLUMNS if c not in (reader.fieldnames or ())]:
+                raise DatasetError(f"{file} has no column {', '.join(missing)}. {_CSV}")
+            for row in reader:
+                _check_row(f"{file}, line {reader.line_num}", row, file.parent)
+                rows.append(row)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DatasetError(f"{file} is not CSV in UTF-8: {error}") from error
     return rows
 
 
@@ -116,13 +121,18 @@ def _check_row(where: str, row: Mapping[str, str | None], home: Path) -> None:
         raise DatasetError(f"{where}: there is no file {home / str(row['path'])}")
 
 
-def _numbers(values: Sequence[str]) -> dict[str, int]:
-    """Numbers stand for themselves; among names 0 and -1 are still a distractor and junk."""
+def _cameras(values: Sequence[str]) -> dict[str, int]:
     names = sorted(set(values))
-    if all(re.fullmatch(r"-?\d+", name) for name in names):
+    if all(map(_NUMBER.fullmatch, names)):
         return {name: int(name) for name in names}
-    special = {name: int(name) for name in names if name in {str(DISTRACTOR), str(JUNK)}}
-    return special | {name: number for number, name in enumerate((n for n in names if n not in special), start=1)}
+    return {name: number for number, name in enumerate(names, start=1)}
+
+
+def _person(name: str) -> int:
+    """A number stands for itself, 0 and -1 among names too; a name's is from 1 to 2^48."""
+    if _NUMBER.fullmatch(name):
+        return int(name)
+    return 1 + int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big")
 
 
 def _check_splits(root: Path, splits: Mapping[str, Sequence[Record]], expected: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from training.data.synthetic.view import Camera, as_jpeg, draw_cameras
 from training.data.synthetic.wardrobe import Person, draw_people
 
 Split = Literal["train", "query", "gallery"]
+SPLITS = get_args(Split)
 MANIFEST = "manifest.jsonl"
 DAY = datetime(2026, 5, 12, 7, 0, tzinfo=UTC)
 HOURS = 13
@@ -56,6 +57,7 @@ def draw_dataset(
 ) -> int:
     """Draws a data set into `out`; returns the number of crops.
 
+    What an earlier drawing left in `out` and this one does not draw again is removed.
     The first `train_share` of the people make up train/ (their queries too); the others query/ and gallery/, where each
     query is half hidden and its person is in the gallery on another camera at least once. The same arguments give the
     same bytes. progress: called with (done, of). Raises ValueError for numbers that make no data set, and
@@ -67,8 +69,9 @@ def draw_dataset(
         raise FileExistsError(f"{out} is not empty and holds no {MANIFEST}; choose another folder")
     persons, views = draw_people(people, seed), draw_cameras(cameras, seed)
     plan = list(_plan(persons, views, sightings_per_person, queries_per_person, train_share, seed))
-    for split in ("train", "query", "gallery"):
+    for split in SPLITS:
         (out / split).mkdir(parents=True, exist_ok=True)
+    _remove_others(out, {sighting.path for sighting in plan})
     rows = []
     for done, sighting in enumerate(plan):
         crop = draw_sighting(sighting, persons, seed, height=height, width=width)
@@ -83,7 +86,7 @@ def draw_dataset(
 
 def draw_sighting(sighting: Sighting, persons: list[Person], seed: int, *, height: int = 256, width: int = 128) -> Crop:
     """Draws one planned sighting; every one has random numbers of its own."""
-    key = (seed, 3, sighting.person.number, ("train", "query", "gallery").index(sighting.split), sighting.index)
+    key = (seed, 3, sighting.person.number, SPLITS.index(sighting.split), sighting.index)
     rng = np.random.default_rng(key)
     occluder = None
     if sighting.half_hidden:
@@ -132,6 +135,15 @@ def read_manifest(root: Path) -> list[dict[str, Any]]:
         except json.JSONDecodeError as error:
             raise ValueError(f"{path}, line {number}, is not JSON: {error}") from error
     return rows
+
+
+def _remove_others(out: Path, planned: set[str]) -> None:
+    """Else one number would be two people, some of them in training and in the gallery."""
+    if (out / MANIFEST).is_file():
+        crops = {path.relative_to(out).as_posix(): path for split in SPLITS for path in (out / split).iterdir()}
+        for row in read_manifest(out):
+            if row["path"] in crops and row["path"] not in planned:
+                crops[row["path"]].unlink()
 
 
 def _plan(
