@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,12 +16,12 @@ from training.config import TrainConfig
 from training.data.datasets import load_dataset
 from training.data.holdout import held_out
 from training.data.packed import PackedCrops
-from training.data.records import Dataset
+from training.data.records import Dataset, Record
 from training.data.sampler import PKSampler
 from training.distributed import Processes, any_of_us
 from training.evaluation.checkpoint_model import CheckpointModel
 from training.evaluation.evaluation import embed_dataset, evaluate
-from training.evaluation.metrics import to_json
+from training.evaluation.metrics import EvaluationError, to_json
 from training.heatmaps import estimator_of, open_heatmaps
 from training.interrupt import Interrupt, interruptible
 from training.pose.cache import fingerprint
@@ -58,6 +60,8 @@ def fit(run: Run, processes: Processes) -> bool:
     config = checkpoint.config if checkpoint else run.config
     assert config is not None
     dataset = load_dataset(config.dataset, run.data)
+    data = content(dataset)
+    _check_test_split(dataset, config)
     dataset = replace(dataset, train=held_out(dataset.train, config.hold_out)[0])
     batches = load_batches(config, dataset, run.pose_cache or run.output / "pose", processes)
     classes = len(batches.crops.classes)
@@ -74,13 +78,38 @@ def fit(run: Run, processes: Processes) -> bool:
             if report:
                 report.epoch(taken=trainer.taken, learning_rate=trainer.learning_rate)
                 folder.save(trainer.checkpoint())
+            whole = trainer.step_in_epoch == 0
+            if report and whole and config.evaluate_every and trainer.epoch % config.evaluate_every == 0:
+                _evaluate(folder, trainer, dataset, report)
             if stopped or (trainer.epoch == run.stop_after and trainer.epoch < config.epochs):
                 return False
-            if report and config.evaluate_every and trainer.epoch % config.evaluate_every == 0:
-                _evaluate(folder, trainer, dataset, report)
         if report:
-            _finish(folder, trainer, dataset, report)
+            _finish(folder, trainer, dataset, report, data)
     return True
+
+
+def content(dataset: Dataset) -> str:
+    """What a data set holds: another one under the same name is another."""
+    records = (*dataset.train, *dataset.query, *dataset.gallery)
+    return f"{fingerprint(records)}-{_labels(records)}"
+
+
+def _labels(records: Sequence[Record]) -> str:
+    return hashlib.sha256(" ".join(str(record.person_id) for record in records).encode()).hexdigest()[:32]
+
+
+def _check_test_split(dataset: Dataset, config: TrainConfig) -> None:
+    """What an evaluation would refuse after hours of training."""
+    if config.evaluate_every and not dataset.query:
+        raise ValueError(f"evaluate_every is {config.evaluate_every}; allowed: 0, for {dataset.name!r} has no queries")
+    cameras: dict[int, set[int]] = defaultdict(set)
+    for record in dataset.gallery:
+        cameras[record.person_id].add(record.camera_id)
+    if dataset.query and not any(cameras[record.person_id] - {record.camera_id} for record in dataset.query):
+        raise EvaluationError(
+            f"none of the {len(dataset.query)} queries of {dataset.name!r} has a match: no gallery crop of the same "
+            "person on another camera"
+        )
 
 
 def load_batches(config: TrainConfig, dataset: Dataset, pose_cache: Path, processes: Processes) -> Batches:
@@ -98,7 +127,7 @@ def load_batches(config: TrainConfig, dataset: Dataset, pose_cache: Path, proces
 
 def _inputs(dataset: Dataset, batches: Batches) -> dict[str, str]:
     """What a resumed run must find again, or it would silently become another run."""
-    inputs = {"training crops": fingerprint(dataset.train)}
+    inputs = {"training crops": fingerprint(dataset.train), "training labels": _labels(dataset.train)}
     if batches.pose is not None:
         made = batches.pose.info
         inputs["heat maps"] = f"{made.estimator}, {made.height}×{made.width}"
@@ -133,7 +162,7 @@ def _report(folder: RunFolder, trainer: Trainer) -> Iterator[Report | None]:
     if not trainer.processes.is_first:
         yield None
         return
-    folder.begin(trainer.config)
+    folder.begin(trainer.config, trainer.taken)
     with Report(folder, trainer.config, trainer.steps_per_epoch, trainer.taken) as report:
         yield report
 
@@ -148,10 +177,11 @@ def _evaluate(folder: RunFolder, trainer: Trainer, dataset: Dataset, report: Rep
     return metrics
 
 
-def _finish(folder: RunFolder, trainer: Trainer, dataset: Dataset, report: Report) -> None:
-    """Writes metrics.json; a data set without a test split has nothing to measure."""
+def _finish(folder: RunFolder, trainer: Trainer, dataset: Dataset, report: Report, data: str) -> None:
+    """Writes metrics.json; a data set without a test split has nothing to measure. data: its `content`."""
     if not dataset.query:
         return
     logged = [line for line in folder.log() if "metrics" in line and line["step"] == trainer.taken]
     metrics = logged[-1]["metrics"] if logged else _evaluate(folder, trainer, dataset, report)
-    folder.write_metrics({**metrics, "dataset": dataset.name, "synthetic": dataset.synthetic, "epochs": trainer.epoch})
+    about = {"dataset": dataset.name, "synthetic": dataset.synthetic, "data": data, "epochs": trainer.epoch}
+    folder.write_metrics({**metrics, **about})

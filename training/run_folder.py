@@ -12,6 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.config import TrainConfig
 from training.curves import draw_curves
+from training.files import write_together
 
 CHECKPOINT_FILE = "last.pt"
 
@@ -32,17 +33,18 @@ class RunFolder:
             raise FileExistsError(f"{path} holds a run; --resume goes on with it, or choose another --output")
 
     def last_checkpoint(self) -> Checkpoint:
-        """The last checkpoint. Log lines of what it has not seen are dropped: those steps are run again."""
-        checkpoint = load_checkpoint(self.checkpoint_file)
-        kept = [line for line in self.log() if line["step"] <= checkpoint.step]
-        self._log_file.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        return checkpoint
+        """The last checkpoint."""
+        return load_checkpoint(self.checkpoint_file)
 
-    def begin(self, config: TrainConfig) -> None:
-        """Makes the folder, writes the configuration, and drops the log of a run that failed before a checkpoint."""
+    def begin(self, config: TrainConfig, taken: int) -> None:
+        """Makes the folder and writes the configuration. Log lines of what the checkpoint has not seen are dropped:
+        those steps, above `taken`, are run again."""
         self.path.mkdir(parents=True, exist_ok=True)
         if not self.checkpoint_file.exists():
             self._log_file.unlink(missing_ok=True)
+        elif log := self.log():
+            kept = (json.dumps(line) + "\n" for line in log if line["step"] <= taken)
+            write_together({self._log_file: "".join(kept).encode()})
         self._write_json("config.json", dataclasses.asdict(config))
 
     def tensorboard(self, step: int) -> SummaryWriter:
@@ -54,10 +56,12 @@ class RunFolder:
         save_checkpoint(self.checkpoint_file, checkpoint)
 
     def log(self) -> list[dict[str, Any]]:
-        """One object for each epoch so far."""
+        """One object for each epoch so far. A last line that was cut off is left out: a full disk, a killed process."""
         if not self._log_file.is_file():
             return []
-        return [json.loads(line) for line in self._log_file.read_text(encoding="utf-8").splitlines()]
+        *whole, last = self._log_file.read_text(encoding="utf-8").split("\n")
+        lines = [*whole, last] if _is_json(last) else whole
+        return [json.loads(line) for line in lines if line]
 
     def append(self, epoch: dict[str, Any]) -> None:
         """Adds a line to log.jsonl and redraws curves.png."""
@@ -71,3 +75,11 @@ class RunFolder:
 
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         (self.path / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True

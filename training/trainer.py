@@ -62,7 +62,7 @@ class Trainer:
         begun = checkpoint is not None or bool(config.start)
         model = build_network(config.model, classes) if begun else PGFLKD(config.model, classes)
         if config.start and checkpoint is None:
-            start_from(model, Path(config.start))
+            start_from(model, Path(config.start), inputs or {})
         self.model = model.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if processes.world_size > 1:
             use_global_batch_norm(self.model)

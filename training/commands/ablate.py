@@ -8,6 +8,8 @@ from training.commands.run_arguments import add_run_arguments, base_config
 from training.commands.schemes import add_occluded_argument, run_schemes
 from training.evaluation.ablation import table_configs
 
+SWITCHES = ("model.feb", "model.sab", "model.interaction", "loss.sab_distillation", "loss.consistent")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
@@ -20,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Writes results.json, table.md and ablation.png, and the same for --occluded. Started again, it goes on."""
+    if own := [text for text in arguments.set if text.partition("=")[0] in SWITCHES]:
+        raise ValueError(f"--set is {own[0]!r}, which is what the rows differ in; choose them with --rows")
     configs = table_configs(base_config(arguments))
     if arguments.rows:
         known = {row.name: row for row in configs}

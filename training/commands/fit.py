@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import get_args
@@ -48,10 +49,16 @@ def run(arguments: argparse.Namespace) -> int:
             peers,
         )
         if not finished and peers.is_first:
-            pose = f" --pose-cache {arguments.pose_cache}" if arguments.pose_cache else ""
-            command = f"python -m training fit --data {arguments.data} --output {arguments.output}{pose} --resume"
-            print(f"stopped and saved; to go on: {command}", file=sys.stderr)
+            print(f"stopped and saved; to go on: {_command(arguments)}", file=sys.stderr)
     return 0 if finished else _INTERRUPTED
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """The same run, resumed."""
+    places = {"--data": arguments.data, "--output": arguments.output}
+    options = places | {"--pose-cache": arguments.pose_cache, "--device": arguments.device}
+    given = [str(part) for option, value in options.items() if value for part in (option, value)]
+    return shlex.join(["python", "-m", "training", "fit", *given, "--resume"])
 
 
 def configuration(arguments: argparse.Namespace) -> TrainConfig | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -11,11 +12,12 @@ from typing import get_args
 from training.commands.model_arguments import add_data_arguments
 from training.config import TrainConfig
 from training.data.datasets import load_dataset
-from training.distributed import Processes, processes
+from training.data.records import Dataset
+from training.distributed import Processes, processes, wait_for_all
 from training.evaluation.ablation import Result, Row, run_all
 from training.evaluation.metrics import EvaluationError
 from training.fields import fields, override
-from training.fit import Run, fit
+from training.fit import Run, content, fit
 from training.presets import Preset, preset
 
 
@@ -57,18 +59,44 @@ def assign(config: TrainConfig, assignments: list[str], option: str) -> TrainCon
 
 
 def run_configs(arguments: argparse.Namespace, configs: dict[Row, TrainConfig]) -> list[Result]:
-    """Trains and measures every scheme with every seed. Raises EvaluationError for data without a test split."""
-    if not load_dataset(arguments.dataset, arguments.data).query:
-        raise EvaluationError(f"data set {arguments.dataset!r} has no query split; schemes cannot be compared on it")
+    """Trains and measures every scheme with every seed; nothing is returned where another process reports.
+
+    Raises EvaluationError for data without a test split, ValueError.
+    """
+    dataset = load_dataset(arguments.dataset, arguments.data)
+    _check(arguments, configs, dataset)
     arguments.output.mkdir(parents=True, exist_ok=True)
     with processes(arguments.device) as peers:
         one = partial(_run_one, arguments=arguments, peers=peers)
-        return run_all(configs, range(arguments.seeds), arguments.output, one)
+        results = run_all(configs, range(arguments.seeds), arguments.output, one, data=content(dataset))
+        return results if peers.is_first else []
+
+
+def _check(arguments: argparse.Namespace, configs: dict[Row, TrainConfig], dataset: Dataset) -> None:
+    if not dataset.query:
+        raise EvaluationError(f"data set {arguments.dataset!r} has no query split; schemes cannot be compared on it")
+    estimators = {(config.estimator, config.estimator_weights) for config in configs.values()}
+    if arguments.pose_cache and len(estimators) > 1:
+        raise ValueError(
+            f"--pose-cache {arguments.pose_cache} holds the heat maps of one estimator, and the schemes are of "
+            f"{len(estimators)}; leave it out, and each makes its own"
+        )
 
 
 def _run_one(config: TrainConfig, folder: Path, *, arguments: argparse.Namespace, peers: Processes) -> None:
     resumed = (folder / "last.pt").is_file()
-    pose = arguments.pose_cache or arguments.output / "pose"
-    print(f"{'going on with' if resumed else 'training'} {folder.parent.name}, seed {config.seed}")
-    if not fit(Run(None if resumed else config, arguments.data, folder, pose), peers):
+    wait_for_all()  # a process that is late must not find what another has begun
+    pose = arguments.pose_cache or arguments.output / _pose_folder(config)
+    if peers.is_first:
+        print(f"{'going on with' if resumed else 'training'} {folder.parent.name}, seed {config.seed}")
+    finished = fit(Run(None if resumed else config, arguments.data, folder, pose), peers)
+    wait_for_all()  # the first process evaluates; the others would read figures that are not there yet
+    if not finished:
         raise KeyboardInterrupt
+
+
+def _pose_folder(config: TrainConfig) -> str:
+    """One for each estimator: heat maps of two must not be taken for each other."""
+    if not config.estimator_weights:
+        return "pose" if config.estimator == "movenet" else f"pose-{config.estimator}"
+    return f"pose-{config.estimator}-{hashlib.sha256(config.estimator_weights.encode()).hexdigest()[:8]}"

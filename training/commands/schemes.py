@@ -34,7 +34,9 @@ def add_occluded_argument(parser: argparse.ArgumentParser) -> None:
 def run_schemes(arguments: argparse.Namespace, configs: dict[Row, TrainConfig], plot: str) -> None:
     """Writes results.json, table.md and PLOT.png, and the same for --occluded. Started again, it goes on."""
     occluded = load_dataset("folder", arguments.occluded) if arguments.occluded else None
-    _report(run_configs(arguments, configs), arguments.output, arguments.dataset, plot)
+    if not (results := run_configs(arguments, configs)):
+        return
+    _report(results, arguments.output, arguments.dataset, plot)
     if occluded:
         results = _measure(arguments, configs, occluded)
         _report(results, arguments.output, f"{arguments.dataset}, {OCCLUDED} queries", plot, suffix=OCCLUDED)

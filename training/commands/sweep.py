@@ -28,6 +28,8 @@ def run(arguments: argparse.Namespace) -> None:
         raise ValueError(f"--weights has {unknown[0]!r}; allowed: {', '.join(WEIGHTS)}")
     configs = {weight: sweep_configs(base, weight, values) for weight in weights}
     results = run_configs(arguments, {row: config for rows in configs.values() for row, config in rows.items()})
+    if not results:
+        return
     by_row = {result.row: result for result in results}
     curves = {
         weight: {value: by_row[row] for value, row in zip(values, rows, strict=True)}

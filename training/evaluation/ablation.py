@@ -66,16 +66,19 @@ def sweep_configs(base: TrainConfig, weight: str, values: Sequence[float]) -> di
     }
 
 
-def run_all(configs: Mapping[Row, TrainConfig], seeds: Sequence[int], output: Path, run_one: RunOne) -> list[Result]:
+def run_all(
+    configs: Mapping[Row, TrainConfig], seeds: Sequence[int], output: Path, run_one: RunOne, *, data: str
+) -> list[Result]:
     """Runs what is not done yet, seed by seed so that all schemes advance together, and gathers the figures.
 
-    Raises ValueError where a folder holds a run of another configuration.
+    data: what the data set holds, as `fit` writes it beside the figures. Raises ValueError where a folder holds a run
+    of another configuration or on other data.
     """
     for seed in seeds:
         for row, config in configs.items():
             folder = output / row.name / f"seed-{seed}"
             config_of_run = dataclasses.replace(config, seed=seed)
-            _same_run(folder, config_of_run)
+            _same_run(folder, config_of_run, data)
             if not (folder / METRICS_FILE).is_file():
                 run_one(config_of_run, folder)
     return gather(configs, seeds, output)
@@ -118,8 +121,10 @@ def write_results(folder: Path, results: Sequence[Result], dataset: str, *, suff
     (folder / f"table{ending}.md").write_text(table(results, dataset) + "\n", encoding="utf-8")
 
 
-def _same_run(folder: Path, config: TrainConfig) -> None:
-    file = folder / "config.json"
+def _same_run(folder: Path, config: TrainConfig, data: str) -> None:
+    file, figures = folder / "config.json", folder / METRICS_FILE
+    if figures.is_file() and json.loads(figures.read_text(encoding="utf-8")).get("data", data) != data:
+        raise ValueError(f"{folder} holds a run on other data; choose another --output")
     if not file.is_file():
         return
     there = from_dict(TrainConfig, json.loads(file.read_text(encoding="utf-8")))  # later fields take their default

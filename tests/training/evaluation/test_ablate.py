@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -50,8 +52,8 @@ def test_rows_differ_in_their_switches_and_in_nothing_else():
 
 def test_what_is_done_is_not_done_again(tmp_path):
     configs, calls = table_configs(TrainConfig()), []
-    run_all(dict(list(configs.items())[:2]), [0], tmp_path, pretend(calls))
-    results = run_all(configs, [0, 1], tmp_path, pretend(calls))
+    run_all(dict(list(configs.items())[:2]), [0], tmp_path, pretend(calls), data="d")
+    results = run_all(configs, [0, 1], tmp_path, pretend(calls), data="d")
     assert len(calls) == len(set(calls)) == 2 * len(configs)
     assert results[0].rank1 == (50.0, 51.0)
     printed = table(results, "drawn")
@@ -70,7 +72,18 @@ def test_a_folder_with_another_run_is_refused(tmp_path):
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"epochs": 3}))
     with pytest.raises(ValueError, match=r"holds a run with another .*epochs"):
-        run_all(configs, [0], tmp_path, pretend([]))
+        run_all(configs, [0], tmp_path, pretend([]), data="d")
+
+
+def test_figures_of_other_data_are_not_taken_for_these(tmp_path):
+    configs = dict(list(table_configs(TrainConfig()).items())[:1])
+    run_all(configs, [0], tmp_path, pretend([]), data="these")
+    file = tmp_path / "ablation-1" / "seed-0" / "metrics.json"
+    assert run_all(configs, [0], tmp_path, pretend([]), data="others")[0].rank1 == (50.0,)  # of an older version
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"data": "these"}))
+    assert run_all(configs, [0], tmp_path, pretend([]), data="these")[0].rank1 == (50.0,)
+    with pytest.raises(ValueError, match=r"seed-0 holds a run on other data; choose another --output"):
+        run_all(configs, [0], tmp_path, pretend([]), data="others")
 
 
 def test_a_run_of_a_version_with_fewer_fields_goes_on(tmp_path):
@@ -80,7 +93,7 @@ def test_a_run_of_a_version_with_fewer_fields_goes_on(tmp_path):
     before = dataclasses.asdict(configs[TABLE_ROWS[0]])
     del before["augment"]["light"], before["start"]
     (folder / "config.json").write_text(json.dumps(before))
-    run_all(configs, [0], tmp_path, pretend(calls := []))
+    run_all(configs, [0], tmp_path, pretend(calls := []), data="d")
     assert len(calls) == len(configs)
 
 
@@ -88,7 +101,7 @@ def test_a_sweep_changes_one_weight(tmp_path):
     configs = sweep_configs(TrainConfig(), "lambda_cl", [0.0, 0.25])
     assert [c.loss.lambda_cl for c in configs.values()] == [0.0, 0.25]
     assert {c.loss.lambda_mcl for c in configs.values()} == {0.25}
-    results = run_all(configs, [0], tmp_path, pretend([]))
+    results = run_all(configs, [0], tmp_path, pretend([]), data="d")
     draw_sweep({"lambda_cl": dict(zip([0.0, 0.25], results, strict=True))}, "drawn").draw_without_rendering()
     assert spread([41.04]) == "41.0"
 
@@ -125,6 +138,28 @@ def test_the_command_trains_every_row_and_goes_on_where_it_was_stopped(drawn, tm
     again = capsys.readouterr().out
     assert "going on with table-7, seed 0" in again
     assert "ablation-1, seed" not in again
+
+
+def test_schemes_of_two_estimators_have_a_cache_each(drawn, tmp_path, capsys):
+    torch.set_num_threads(1)
+    command = ["compare", "--dataset", "synthetic", "--data", str(drawn), "--device", "cpu", *SMALL]
+    command += ["--change", "estimator=hrnet-w48", "estimator_weights=gone.pth"]
+    assert main([*command, "--output", str(tmp_path / "a"), "--pose-cache", str(tmp_path / "pose")]) == 1
+    assert "holds the heat maps of one estimator, and the schemes are of 2" in capsys.readouterr().err
+    assert main([*command, "--output", str(tmp_path / "b")]) == 1
+    assert "gone.pth" in capsys.readouterr().err
+    assert (tmp_path / "b" / "unchanged" / "seed-0" / "metrics.json").is_file()
+
+
+@pytest.mark.slow
+def test_two_processes_compare_and_one_reports(drawn, tmp_path):
+    command = ["compare", "--dataset", "synthetic", "--data", str(drawn), "--output", str(tmp_path), "--device", "cpu"]
+    schemes = ["--set=model.feb=false", "--set=model.sab=false", "--change", "ema=0.9"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "training"]
+    ran = subprocess.run([*launch, *command, *SMALL, *schemes], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("| ema=0.9 |") == 1
+    assert ran.stdout.count("training ema=0.9, seed 0") == 1
 
 
 def test_every_run_is_measured_on_occluded_queries_too(drawn, tmp_path, capsys):
@@ -166,6 +201,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_starts_again(drawn, t
         (["--seeds", "0"], "--seeds is 0; allowed: 1 or more"),
         (["--set", "epochs"], "--set is 'epochs'; allowed: FIELD=VALUE"),
         (["--set", "epoch=3"], "--set does not know 'epoch'"),
+        (["--set", "model.feb=false"], "--set is 'model.feb=false', which is what the rows differ in"),
     ],
 )
 def test_bad_input_is_one_clear_line(drawn, tmp_path, capsys, more, message):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
+import shutil
 import signal
 import threading
 from dataclasses import replace
@@ -102,12 +105,12 @@ def test_a_nan_names_its_term_and_the_last_checkpoint_stays(
 
 
 def test_the_command_line(noise: Path, pose: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    output = tmp_path / "run"
+    output = tmp_path / "my run"
     common = ["fit", "--data", str(noise), "--output", str(output), "--pose-cache", str(pose), "--device", "cpu"]
     small = "--model.backbone test_resnet --model.weights none --height 64 --width 32 --identities 2 --images 3"
     chosen = ["--dataset", "folder", "--preset", "ablation-5", *small.split(), "--epochs", "2"]
     assert main([*common, *chosen, "--stop-after", "1"]) == 130
-    assert f"to go on: python -m training fit --data {noise} --output {output}" in capsys.readouterr().err
+    assert f"to go on: python -m training fit {shlex.join(common[1:])} --resume\n" in capsys.readouterr().err
     assert main([*common, *chosen]) == 1
     assert "holds a run; --resume goes on with it" in capsys.readouterr().err
     assert main([*common, "--resume", "--epochs", "9"]) == 1
@@ -153,3 +156,50 @@ def test_a_cache_of_other_images_is_refused(noise: Path, pose: Path, config: Tra
         copy.write_bytes(file.read_bytes() + b" ")
     with pytest.raises(ValueError, match="other images"):
         fit(Run(config, other, tmp_path / "run", pose), ALONE)
+
+
+def test_a_run_is_not_resumed_with_other_labels(noise: Path, config: TrainConfig, tmp_path: Path) -> None:
+    crops = sorted((noise / "train").iterdir())
+    table, config = (
+        tmp_path / "people.csv",
+        replace(config, dataset="csv", model=replace(config.model, feb=False, sab=False)),
+    )
+
+    def write(persons: list[str]) -> None:
+        rows = (f"train,{crop},{person},1" for crop, person in zip(crops, persons, strict=True))
+        table.write_text("\n".join(["split,path,person_id,camera_id", *rows]))
+
+    write([crop.name[:4] for crop in crops])
+    assert not fit(Run(config, table, tmp_path / "run", stop_after=1), ALONE)
+    write([crop.name[:4] for crop in reversed(crops)])
+    with pytest.raises(ValueError, match="the run began with the training labels"):
+        fit(Run(None, table, tmp_path / "run"), ALONE)
+
+
+def test_what_cannot_be_evaluated_is_told_before_anything_is_trained(
+    noise: Path, pose: Path, config: TrainConfig, tmp_path: Path
+) -> None:
+    one_camera, no_queries = tmp_path / "one camera", tmp_path / "no queries"
+    for file in noise.rglob("*.png"):
+        copy = one_camera / file.parent.name / re.sub("_c[0-9]_", "_c1_", file.name)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(file.read_bytes())
+    with pytest.raises(ValueError, match=r"none of the 8 queries of 'folder' has a match"):
+        fit(Run(config, one_camera, tmp_path / "run", pose), ALONE)
+    shutil.copytree(noise / "train", no_queries / "train")
+    with pytest.raises(ValueError, match=r"evaluate_every is 1; allowed: 0, for 'folder' has no queries"):
+        fit(Run(replace(config, evaluate_every=1), no_queries, tmp_path / "run", pose), ALONE)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_is_stopped_between_evaluations_misses_none(
+    noise: Path, pose: Path, config: TrainConfig, tmp_path: Path
+) -> None:
+    run = Run(replace(config, evaluate_every=1), noise, tmp_path / "run", pose, stop_after=1)
+    assert not fit(run, ALONE)
+    log = run.output / "log.jsonl"
+    log.write_text(log.read_text() + '{"epoch": 2, "st')  # the disk was full
+    finish(Run(None, noise, run.output, pose))
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line["epoch"] for line in lines if "metrics" in line] == [0, 1, 2]
+    assert [line["epoch"] for line in lines if "losses" in line] == [1, 2]

@@ -43,9 +43,8 @@ def test_other_crops_are_refused(noise: Path, config: TrainConfig, tmp_path: Pat
     data = tmp_path / "data"
     shutil.copytree(noise, data)
     assert not fit(Run(baseline, data, tmp_path / "run", stop_after=1), ALONE)
-    assert load_checkpoint(tmp_path / "run" / "last.pt").inputs == {
-        "training crops": fingerprint(load_dataset("folder", data).train)
-    }
+    inputs = load_checkpoint(tmp_path / "run" / "last.pt").inputs
+    assert inputs["training crops"] == fingerprint(load_dataset("folder", data).train)
     crop = next((data / "train").iterdir())
     shutil.copy(crop, crop.with_name(crop.name.replace("_c", "_c9")))
     with pytest.raises(ValueError, match="began with the training crops"):

@@ -48,6 +48,17 @@ def test_other_persons_get_new_classifiers(config: TrainConfig, learned: tuple[P
     assert differ == {f"neck_{branch}.classifier.weight" for branch in "gev"}
 
 
+@pytest.mark.parametrize("name", ["training crops", "training labels"])
+def test_as_many_other_persons_get_new_classifiers_too(config: TrainConfig, tmp_path: Path, name: str) -> None:
+    weights = PGFLKD(config.model, classes=4).state_dict()
+    inputs = {"training crops": "crops", "training labels": "labels"}
+    save_checkpoint(tmp_path / "last.pt", Checkpoint(config, 4, 1, 9, weights, inputs=inputs))
+    config = replace(config, start=str(tmp_path / "last.pt"))
+    assert differing(Trainer(config, 4, 5, ALONE, inputs=inputs), weights) == set()
+    others = differing(Trainer(config, 4, 5, ALONE, inputs=inputs | {name: "others"}), weights)
+    assert others == {f"neck_{branch}.classifier.weight" for branch in "gev"}
+
+
 def test_a_run_that_goes_on_does_not_look_at_it(config: TrainConfig) -> None:
     config = replace(config, start="gone.pt")
     weights = PGFLKD(config.model, classes=4).state_dict()
