@@ -48,8 +48,9 @@ def test_the_query_gets_the_answer_that_is_printed(demo: Demo, tmp_path: Path) -
     assert answer.keys() == expected.keys()
     ours, theirs = answer["results"][0]["matches"], expected["results"][0]["matches"]
     for mine, shown in zip(ours, theirs, strict=True):
-        assert mine | {"score": 0} == shown | {"score": 0}
-        assert mine["score"] == pytest.approx(shown["score"], abs=1e-3)
+        for computed in ("score", "probability"):  # their last digits depend on the processor
+            assert mine.pop(computed) == pytest.approx(shown.pop(computed), abs=1e-3)
+        assert mine == shown
 
 
 def test_training_block(tmp_path: Path) -> None:
