@@ -90,13 +90,18 @@ def create_app(
     app.mount("/docs/ui", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger-ui")
     app.mount("/docs/page", StaticFiles(directory=API_PAGE), name="docs")
     app.add_route("/docs", _api_page, include_in_schema=False)
-    if PAGE.is_dir():
-        app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    if PAGE.is_dir():  # mounted at "/" as a whole, it would answer 404 for every method that a route does not have
+        app.mount("/assets", StaticFiles(directory=PAGE / "assets"), name="page")
+        app.add_route("/", _page, include_in_schema=False)
     errors.install(app)
     app.add_middleware(Turnstile, health=health, connections=settings.max_connections)
     app.add_middleware(Gate, hosts=own_hosts(settings.allowed_hosts, loopback=settings.loopback))
     app.add_middleware(Envelope, metrics=metrics, health=health)
     return app
+
+
+async def _page(_: Request) -> FileResponse:
+    return FileResponse(PAGE / "index.html")
 
 
 async def _api_page(_: Request) -> FileResponse:

@@ -14,12 +14,14 @@ from service.openapi import problems
 router = APIRouter(tags=["operations"])
 
 
+@router.head("/livez", include_in_schema=False)
 @router.get("/livez", response_model=StatusAnswer)
 async def livez() -> Response:
     """200 as long as the event loop turns."""
     return json_answer({"status": "alive"})
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", response_model=StatusAnswer, responses=problems(503))
 async def readyz(svc: Svc) -> Response:
     """200 when traffic may come; after a failed batch only once the model has embedded a probe."""

@@ -38,12 +38,14 @@ async def server(_: AnyKey) -> Response:
     return json_answer({"name": "pgfl-kd-reid", "version": service_version(), "extensions": ["binary_tensor_data"]})
 
 
+@router.head("/health/live", include_in_schema=False)
 @router.get("/health/live", response_class=Response)
 async def live() -> Response:
     """200 as long as the event loop turns."""
     return Response()
 
 
+@router.head("/health/ready", include_in_schema=False)
 @router.get("/health/ready", response_class=Response, responses=problems(503))
 async def ready(svc: Svc) -> Response:
     """200 when traffic may come."""

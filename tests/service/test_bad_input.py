@@ -245,6 +245,14 @@ def test_what_is_not_there(client: TestClient) -> None:
     refused(client.delete("/embed"), 405)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"), [("GET", "/search", "POST"), ("GET", "/embed", "POST"), ("HEAD", "/model", "GET")]
+)
+def test_a_method_that_a_path_does_not_know(client: TestClient, method: str, path: str, allowed: str) -> None:
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+
+
 def test_erasing_everything_by_accident(client: TestClient) -> None:
     refused(client.delete("/galleries/default/entries"), 422, "person_id, camera_id, since or until")
 

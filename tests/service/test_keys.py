@@ -21,7 +21,8 @@ from tests.service.fakes import DIM, MemoryGalleries
 
 Start = Callable[..., TestClient]
 
-OPEN = {("GET", "/livez"), ("GET", "/readyz"), ("GET", "/v2/health/live"), ("GET", "/v2/health/ready")}
+PROBES = ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready")
+OPEN = {(method, path) for method in ("GET", "HEAD") for path in PROBES}
 NEEDS: dict[tuple[str, str], Scope | None] = {
     ("POST", "/embed"): "embed",
     ("POST", "/search"): "search",

@@ -210,6 +210,12 @@ def test_metrics_tell_the_stages_and_never_an_id(client: TestClient, crop: Crop)
     assert "secret" not in text
 
 
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/v2/health/live", "/v2/health/ready"])
+def test_a_load_balancer_may_ask_for_the_head_alone(client: TestClient, path: str) -> None:
+    answer = client.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
 def test_every_answer_has_security_headers(client: TestClient) -> None:
     for path in ("/livez", "/docs", "/nowhere", "/model"):
         headers = client.get(path).headers
