@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import torch
 
 from training.allocator import keep_freed_memory
 from training.batches import Batches
@@ -72,15 +74,14 @@ def fit(run: Run, processes: Processes) -> bool:
     with interruptible() as interrupt, _report(folder, trainer) as report:
         if report and config.evaluate_every and not trainer.taken:
             folder.save(trainer.checkpoint())
-            _evaluate(folder, trainer, dataset, report)
+        if report:  # a run that was killed while it evaluated has not done so yet
+            _evaluate_where_due(folder, trainer, dataset, report)
         while trainer.epoch < config.epochs:
             stopped = train_epoch(trainer, batches, report, interrupt)
             if report:
                 report.epoch(taken=trainer.taken, learning_rate=trainer.learning_rate)
                 folder.save(trainer.checkpoint())
-            whole = trainer.step_in_epoch == 0
-            if report and whole and config.evaluate_every and trainer.epoch % config.evaluate_every == 0:
-                _evaluate(folder, trainer, dataset, report)
+                _evaluate_where_due(folder, trainer, dataset, report)
             if stopped or (trainer.epoch == run.stop_after and trainer.epoch < config.epochs):
                 return False
         if report:
@@ -91,11 +92,15 @@ def fit(run: Run, processes: Processes) -> bool:
 def content(dataset: Dataset) -> str:
     """What a data set holds: another one under the same name is another."""
     records = (*dataset.train, *dataset.query, *dataset.gallery)
-    return f"{fingerprint(records)}-{_labels(records)}"
+    return f"{fingerprint(records)}-{_hash((record.person_id, record.camera_id) for record in records)}"
 
 
 def _labels(records: Sequence[Record]) -> str:
-    return hashlib.sha256(" ".join(str(record.person_id) for record in records).encode()).hexdigest()[:32]
+    return _hash(record.person_id for record in records)
+
+
+def _hash(labels: Iterable[object]) -> str:
+    return hashlib.sha256(" ".join(map(str, labels)).encode()).hexdigest()[:32]
 
 
 def _check_test_split(dataset: Dataset, config: TrainConfig) -> None:
@@ -167,10 +172,24 @@ def _report(folder: RunFolder, trainer: Trainer) -> Iterator[Report | None]:
         yield report
 
 
+def _evaluate_where_due(folder: RunFolder, trainer: Trainer, dataset: Dataset, report: Report) -> None:
+    """Measures at the ends of epochs that evaluate_every names, once."""
+    every = trainer.config.evaluate_every
+    due = every and trainer.step_in_epoch == 0 and trainer.epoch % every == 0
+    if due and not _measured(folder, trainer):
+        _evaluate(folder, trainer, dataset, report)
+
+
+def _measured(folder: RunFolder, trainer: Trainer) -> dict[str, float] | None:
+    """The figures of the weights as they are, where the log has them."""
+    logged = [line["metrics"] for line in folder.log() if "metrics" in line and line["step"] == trainer.taken]
+    return logged[-1] if logged else None
+
+
 def _evaluate(folder: RunFolder, trainer: Trainer, dataset: Dataset, report: Report) -> dict[str, float]:
     """Measures the checkpoint just saved on the data set's test split."""
-    model = CheckpointModel(folder.checkpoint_file, device=str(trainer.processes.device))
-    with report.paused():
+    with report.paused(), torch.random.fork_rng(devices=[]):  # rebuilding the network draws from the run's numbers
+        model = CheckpointModel(folder.checkpoint_file, device=str(trainer.processes.device))
         query, gallery = embed_dataset(model, dataset, progress=True)
         metrics = to_json(evaluate(query, gallery).results.metrics())
     report.evaluation(metrics, taken=trainer.taken)
@@ -181,7 +200,6 @@ def _finish(folder: RunFolder, trainer: Trainer, dataset: Dataset, report: Repor
     """Writes metrics.json; a data set without a test split has nothing to measure. data: its `content`."""
     if not dataset.query:
         return
-    logged = [line for line in folder.log() if "metrics" in line and line["step"] == trainer.taken]
-    metrics = logged[-1]["metrics"] if logged else _evaluate(folder, trainer, dataset, report)
+    metrics = _measured(folder, trainer) or _evaluate(folder, trainer, dataset, report)
     about = {"dataset": dataset.name, "synthetic": dataset.synthetic, "data": data, "epochs": trainer.epoch}
     folder.write_metrics({**metrics, **about})

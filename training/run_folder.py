@@ -42,8 +42,8 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         if not self.checkpoint_file.exists():
             self._log_file.unlink(missing_ok=True)
-        elif log := self.log():
-            kept = (json.dumps(line) + "\n" for line in log if line["step"] <= taken)
+        elif self._log_file.is_file():
+            kept = (json.dumps(line) + "\n" for line in self.log() if line["step"] <= taken)
             write_together({self._log_file: "".join(kept).encode()})
         self._write_json("config.json", dataclasses.asdict(config))
 
@@ -56,12 +56,16 @@ class RunFolder:
         save_checkpoint(self.checkpoint_file, checkpoint)
 
     def log(self) -> list[dict[str, Any]]:
-        """One object for each epoch so far. A last line that was cut off is left out: a full disk, a killed process."""
+        """One object for each epoch so far. A last line that was cut off is left out: a full disk, a killed process.
+
+        Raises ValueError naming any other line that is not an object in JSON."""
         if not self._log_file.is_file():
             return []
-        *whole, last = self._log_file.read_text(encoding="utf-8").split("\n")
-        lines = [*whole, last] if _is_json(last) else whole
-        return [json.loads(line) for line in lines if line]
+        *whole, last = self._log_file.read_text(encoding="utf-8", errors="replace").rstrip("\n").split("\n")
+        for number, line in enumerate(whole, 1):
+            if not _is_json(line):
+                raise ValueError(f"{self._log_file}, line {number}, is {line[:40]!r}; allowed: an object in JSON")
+        return [json.loads(line) for line in ([*whole, last] if _is_json(last) else whole)]
 
     def append(self, epoch: dict[str, Any]) -> None:
         """Adds a line to log.jsonl and redraws curves.png."""
@@ -79,7 +83,6 @@ class RunFolder:
 
 def _is_json(line: str) -> bool:
     try:
-        json.loads(line)
+        return isinstance(json.loads(line), dict)
     except ValueError:
         return False
-    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 
@@ -12,12 +13,14 @@ import torch
 
 from training.__main__ import main
 from training.checkpoint import load_checkpoint
+from training.commands.ablate import SWITCHES
 from training.config import TrainConfig
 from training.data.holdout import held_out
 from training.data.records import Record
 from training.data.synthetic import draw_dataset
 from training.evaluation.ablation import TABLE_ROWS, run_all, spread, sweep_configs, table, table_configs
 from training.evaluation.plots.ablation import draw_ablation, draw_sweep
+from training.fields import fields
 from training.presets import preset
 
 
@@ -48,6 +51,8 @@ def test_rows_differ_in_their_switches_and_in_nothing_else():
         "table-7": (True, True, "consistent", True, True),
     }
     assert {(c.epochs, c.learning_rate, c.height) for c in configs.values()} == {(7, 0.5, 384)}
+    shown = [{field.name: field.shown for field in fields(config)} for config in configs.values()]
+    assert {name for name in shown[0] if len({names[name] for names in shown}) > 1} == set(SWITCHES)
 
 
 def test_what_is_done_is_not_done_again(tmp_path):
@@ -179,6 +184,20 @@ def test_every_run_is_measured_on_occluded_queries_too(drawn, tmp_path, capsys):
     assert main(["make-occluded", *data, "--output", str(harder), "--occluders", "drawn", "--cover", "0.7", "0.8"]) == 0
     assert main([*command, "--seeds", "2", "--occluded", str(harder)]) == 0
     assert "measuring" in capsys.readouterr().out
+
+
+def test_figures_of_one_folder_are_not_printed_as_those_of_another(drawn, tmp_path, capsys):
+    torch.set_num_threads(1)
+    command = ["ablate", "--dataset", "synthetic", "--output", str(tmp_path / "runs"), "--device", "cpu", *SMALL]
+    command += ["--rows", "ablation-1", "--data"]
+    assert main([*command, str(drawn)]) == 0
+    other = shutil.copytree(drawn, tmp_path / "other")
+    next((other / "query").iterdir()).unlink()
+    capsys.readouterr()
+    assert main([*command, str(other)]) == 1
+    printed = capsys.readouterr()
+    assert "seed-0 holds a run on other data; choose another --output" in printed.err
+    assert "| 1 Baseline |" not in printed.out
 
 
 def test_a_run_that_was_killed_before_its_first_checkpoint_starts_again(drawn, tmp_path, capsys):

@@ -19,8 +19,9 @@ from training import fit as fit_module
 from training.__main__ import main
 from training.checkpoint import Checkpoint, load_checkpoint
 from training.config import TrainConfig
+from training.data.datasets import load_dataset
 from training.distributed import Processes
-from training.fit import Run, fit
+from training.fit import Run, content, fit
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 
@@ -192,14 +193,51 @@ def test_what_cannot_be_evaluated_is_told_before_anything_is_trained(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("measured", [True, False])
 def test_a_run_that_is_stopped_between_evaluations_misses_none(
-    noise: Path, pose: Path, config: TrainConfig, tmp_path: Path
+    noise: Path, pose: Path, config: TrainConfig, tmp_path: Path, measured: bool
 ) -> None:
-    run = Run(replace(config, evaluate_every=1), noise, tmp_path / "run", pose, stop_after=1)
+    config = replace(config, evaluate_every=1)
+    in_one_go = finish(Run(config, noise, tmp_path / "one", pose))
+    run = Run(config, noise, tmp_path / "run", pose, stop_after=1)
     assert not fit(run, ALONE)
     log = run.output / "log.jsonl"
-    log.write_text(log.read_text() + '{"epoch": 2, "st')  # the disk was full
-    finish(Run(None, noise, run.output, pose))
+    *before, evaluation = log.read_text().splitlines(keepends=True)
+    assert "metrics" in json.loads(evaluation)
+    log.write_text("".join(before) + (evaluation if measured else "") + '{"epoch": 2, "st')  # killed, or a full disk
+    torch.manual_seed(999)  # another process would have another state
+    assert_same(finish(Run(None, noise, run.output, pose)), in_one_go)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line["epoch"] for line in lines if "metrics" in line] == [0, 1, 2]
     assert [line["epoch"] for line in lines if "losses" in line] == [1, 2]
+
+
+def test_what_was_measured_before_the_first_step_is_not_measured_again(
+    noise: Path, pose: Path, config: TrainConfig, tmp_path: Path
+) -> None:
+    hopeless = replace(config, learning_rate=1e30, warmup_epochs=0, evaluate_every=1)
+    for begun_or_resumed in (hopeless, None):
+        with pytest.raises(ValueError, match="learning_rate"):
+            fit(Run(begun_or_resumed, noise, tmp_path / "run", pose), ALONE)
+    assert len((tmp_path / "run" / "log.jsonl").read_text().splitlines()) == 1
+
+
+def test_other_processes_than_the_first_leave_the_log_alone(
+    noise: Path, pose: Path, config: TrainConfig, tmp_path: Path
+) -> None:
+    run = Run(replace(config, epochs=1), noise, tmp_path / "run", pose)
+    assert fit(run, ALONE)
+    log = run.output / "log.jsonl"
+    log.write_text(before := log.read_text() + '{"epoch": 2, "st')
+    assert fit(replace(run, config=None), Processes(1, 1, torch.device("cpu")))
+    assert log.read_text() == before
+    assert fit(replace(run, config=None), ALONE)
+    assert log.read_text() != before
+
+
+@pytest.mark.parametrize("change", [{"person_id": 99}, {"camera_id": 99}])
+def test_the_content_of_a_data_set_is_also_who_is_seen_where(noise: Path, change: dict[str, int]) -> None:
+    dataset = load_dataset("folder", noise)
+    first, *others = dataset.gallery
+    assert content(load_dataset("folder", noise)) == content(dataset)
+    assert content(replace(dataset, gallery=(first._replace(**change), *others))) != content(dataset)
