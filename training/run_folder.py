@@ -78,7 +78,7 @@ class RunFolder:
         self._write_json("metrics.json", metrics)
 
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
-        (self.path / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_together({self.path / name: (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()})
 
 
 def _is_json(line: str) -> bool:

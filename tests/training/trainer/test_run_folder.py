@@ -41,3 +41,12 @@ def test_any_other_broken_line_is_named(tmp_path: Path) -> None:
     first, second = LINES.splitlines()
     with pytest.raises(ValueError, match=r"log\.jsonl, line 2, is '{\"epoch\": 1, \"st'; allowed: an object in JSON"):
         folder(tmp_path, f'{first}\n{{"epoch": 1, "st\n{second}\n').log()
+
+
+def test_figures_are_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    run = folder(tmp_path, LINES)
+    run.write_metrics({"mAP": 40.0})
+    with pytest.raises(TypeError):
+        run.write_metrics({"mAP": object()})
+    assert json.loads((tmp_path / "metrics.json").read_text()) == {"mAP": 40.0}
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["last.pt", "log.jsonl", "metrics.json"]
