@@ -46,10 +46,12 @@ def main(arguments: list[str] | None = None) -> int:
         "methods": [row(*of) for of in zip(pipelines, samples, strict=True)],
         "matching_seconds_by_gallery": matching_growth(*((SIZES[:2], 0.2) if options.quick else (SIZES, 2.0))),
     }
-    options.json.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    plot_latency(result, options.plot)
-    if options.growth_plot:
-        plot_growth(result, options.growth_plot)
+    home = options.cache if options.quick else HERE  # a quick run leaves the figures of a full one alone
+    (options.json or home / "result.json").write_text(
+        json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    plot_latency(result, options.plot or home / "latency.png")
+    plot_growth(result, options.growth_plot or home / "growth.png")
     print(markdown(result))
     return 0
 
@@ -64,9 +66,10 @@ def _parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help="3 rounds in place of 13, without DSR and SFR but for how they grow"
     )
     parser.add_argument("--entries", type=int, default=GALLERY, help=f"gallery crops (default {GALLERY})")
-    parser.add_argument("--json", type=Path, default=HERE / "result.json", help="write the figures here")
-    parser.add_argument("--plot", type=Path, default=HERE / "latency.png", help="draw latency against GMACs here")
-    parser.add_argument("--growth-plot", type=Path, default=HERE / "growth.png", help="draw matching by gallery here")
+    where = "(default beside this benchmark; with --quick in the cache)"
+    parser.add_argument("--json", type=Path, metavar="FILE", help=f"write the figures here {where}")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw latency against GMACs here")
+    parser.add_argument("--growth-plot", type=Path, metavar="FILE", help="draw matching by gallery here")
     parser.add_argument("--cache", type=Path, default=Path(".cache/pose_at_test"), help="graphs are kept here")
     return parser
 
