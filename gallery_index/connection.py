@@ -21,7 +21,10 @@ def connect(url: str, *, durability: Durability = "full", threads: int | None = 
     if scheme == "file" and rest and not rest.startswith("//"):
         return EmbeddedGalleries(Path(rest), durability=durability, threads=threads)
     if scheme == "milvus" and rest.startswith("//"):
-        from gallery_index.milvus import MilvusGalleries  # noqa: PLC0415 - pymilvus is an extra of its own
-
+        try:
+            from gallery_index.milvus import MilvusGalleries  # noqa: PLC0415 - pymilvus is an extra of its own
+        except ModuleNotFoundError as error:
+            raise InvalidRequest(f"milvus:// needs the package {error.name}: pip install '.[milvus]'") from None
         return MilvusGalleries(url)
-    raise InvalidRequest(f"gallery URL is {url!r}; allowed: file:DATA_DIR or milvus://HOST:PORT")
+    told = f"{scheme}:…" if "@" in url else url  # a password may be in it
+    raise InvalidRequest(f"gallery URL is {told!r}; allowed: file:DATA_DIR or milvus://HOST:PORT")

@@ -31,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     except ValidationError as error:
         for fault in error.errors():
             name = ".".join(str(part) for part in fault["loc"])
-            given = "" if name in _SECRET else f" (got {fault['input']!r})"
+            told = name and name not in _SECRET  # of a fault between settings the input is all of them, the key too
+            given = f" (got {fault['input']!r})" if told else ""
             print(f"error: {name or 'settings'}: {fault['msg']}{given}", file=sys.stderr)
     except (SettingsError, ValueError, OSError, GalleryError) as error:
         print(f"error: {error}{_remedy(error)}", file=sys.stderr)

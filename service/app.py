@@ -95,7 +95,7 @@ def create_app(
         app.add_route("/", _page, include_in_schema=False)
     errors.install(app)
     app.add_middleware(Turnstile, health=health, connections=settings.max_connections)
-    app.add_middleware(Gate, hosts=own_hosts(settings.allowed_hosts, loopback=settings.loopback))
+    app.add_middleware(Gate, hosts=own_hosts(settings.allowed_hosts, settings.host, loopback=settings.loopback))
     app.add_middleware(Envelope, metrics=metrics, health=health)
     return app
 

@@ -136,13 +136,15 @@ class Batcher:
         self._fail(jobs, ShuttingDown("the service is stopping"))
 
     def close(self) -> None:
-        """Fails what is still queued and waits for the batch that runs."""
+        """Fails what is still queued and waits for the batch that runs, but not for a device that does not answer."""
         with self._changed:
             self._closed = True
             left, self._queue = list(self._queue), deque()
             self._changed.notify()
         self._fail(left, ShuttingDown("the service is stopping"))
-        self._thread.join()
+        self._thread.join(_STUCK_S)
+        if self._thread.is_alive():
+            log.error("a batch has run for more than %.0f s; the service ends without it", _STUCK_S)
 
     def _work(self) -> None:
         while (jobs := self._take()) is not None:

@@ -28,6 +28,7 @@ ROWS = "application/octet-stream"
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _TOLD = 10  # faults
+MAX_VALUES = 500_000  # of a JSON text: 128 embeddings of 2048 numbers, and as much again; an empty list takes 64 bytes
 
 
 class BodyReader:
@@ -121,9 +122,14 @@ def form_of(request: Request, body: bytes, max_crops: int) -> list[multipart.Par
     return multipart.parse(body, request.headers["content-type"], max_parts=2 * max_crops + 16)
 
 
-def form_images(parts: Sequence[multipart.Part], max_crops: int) -> list[Crop]:
-    """The crops of a form's field `images`; a form without it is told which fields it has."""
+def form_images(parts: Sequence[multipart.Part], max_crops: int, beside: Sequence[str] = ()) -> list[Crop]:
+    """The crops of a form's field `images`; a form without it is told which fields it has, and so is one that has
+    others than those and `beside`: an option that is silently ignored is worse."""
     images = [part.content for part in parts if part.name == "images"]
+    if images and (others := [part.name for part in parts if part.name not in {"images", *beside}]):
+        raise BadRequest(
+            f"the form has a field {others[0]!r}, which is not read; options go into the address: ?on_error=…"
+        )
     if not images:
         names = ", ".join(repr(name) for name in dict.fromkeys(part.name for part in parts)) or "nothing"
         raise BadRequest(f"no image: the form has no field 'images'; it has {names}")
@@ -153,13 +159,23 @@ def base64_crop(index: int, image: str) -> bytes:
         raise BadCrop(index, "not base64") from None
 
 
-def json_of(body: bytes | bytearray | memoryview, model: type[_Model]) -> _Model:
+def json_of(body: bytes | bytearray | memoryview, model: type[_Model], max_values: int = MAX_VALUES) -> _Model:
     """The body as `model`. Raises BadRequest that names every wrong field."""
+    return validated(json_value(body, "the body", max_values), model)
+
+
+def json_value(text: bytes | bytearray | memoryview, name: str, max_values: int = MAX_VALUES) -> Any:
+    """Raises BodyTooLarge, before it parses, for a text that would take many times its size; BadRequest."""
+    commas, lists, objects = (bytes(text).count(mark) for mark in (b",", b"[", b"{"))
+    if commas > max_values or lists + objects > MAX_VALUES:
+        raise BodyTooLarge(
+            f"{name} has {commas + 1} values in {lists + objects} lists and objects; allowed in JSON: {max_values} "
+            f"values, {MAX_VALUES} lists and objects"
+        )
     try:
-        value = orjson.loads(body)
+        return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise BadRequest(f"the body is not JSON: {error}") from None
-    return validated(value, model)
+        raise BadRequest(f"{name} is not JSON: {error}") from None
 
 
 def json_alone(request: Request, body: bytes, model: type[_Model]) -> _Model:

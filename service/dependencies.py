@@ -11,7 +11,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from service.errors import Forbidden, Unauthorised
+from service.errors import BadRequest, Forbidden, Unauthorised
 from service.keys import LOCAL, Principal, Scope
 from service.services import Services
 
@@ -25,6 +25,12 @@ async def services(request: Request) -> Services:
 
 
 Svc = Annotated[Services, Depends(services)]
+
+
+async def no_options(request: Request) -> None:
+    """For routes without query parameters: `DELETE …/entries/7?person_id=…` must not delete entry 7."""
+    if request.query_params:
+        raise BadRequest(f"this route has no options; the address has {', '.join(request.query_params)}")
 
 
 async def authenticated(

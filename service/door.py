@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 from service.admission import Admission
 from service.envelope import SECURITY_HEADERS, named, note, request_id
-from service.errors import TABLE, Overloaded, ShuttingDown, answer
+from service.errors import TABLE, HeadTooLarge, Overloaded, ShuttingDown, answer
 from service.health import Health
 from service.metrics import Metrics
 
@@ -51,11 +51,20 @@ class Door:
             return b"%b%b\r\n%b" % (head, own, body)
         return None
 
+    def head_too_large(self, allowed: int) -> bytes:
+        """The whole answer to a request whose address and headers have no end; the connection is then closed."""
+        note(self._metrics, "other", "other", TABLE[HeadTooLarge].status)
+        return b"%b\r\n%b" % _head_and_body(HeadTooLarge(f"address and headers have more than {allowed} bytes"))
+
 
 @lru_cache(maxsize=128)
 def _rendered(detail: str, retry_after: int) -> tuple[bytes, bytes]:
     """Status line and headers, and the problem document. A full house has few of them: all places are taken."""
-    response = answer(Overloaded(detail, retry_after))
+    return _head_and_body(Overloaded(detail, retry_after))
+
+
+def _head_and_body(error: Exception) -> tuple[bytes, bytes]:
+    response = answer(error)
     headers = {"Cache-Control": "no-store", **SECURITY_HEADERS, **response.headers}
     lines = [f"HTTP/1.1 {response.status_code} {HTTPStatus(response.status_code).phrase}"]
     lines += [f"{name.lower()}: {value}" for name, value in headers.items()]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 from starlette.requests import Request
 
@@ -21,6 +20,7 @@ from service.bodies import (
     form_images,
     form_of,
     json_alone,
+    json_value,
     media_type,
     some,
     validated,
@@ -56,7 +56,7 @@ def many(request: Request, body: bytes, on_error: OnError, svc: Services) -> Enr
         listed = [part.content for part in parts if part.name == "entries"]
         if len(listed) != 1:
             raise BadRequest(f"the form must have one field 'entries' (JSON); it has {len(listed)}")
-        enrolment = _beside(listed[0], form_images(parts, limit), on_error, limit)
+        enrolment = _beside(listed[0], form_images(parts, limit, ["entries"]), on_error, limit)
     elif kind == framing.MEDIA_TYPE:
         blocks = framing.split(body, max_blocks=limit + 1)
         if not blocks:
@@ -79,7 +79,7 @@ def one(request: Request, entry_id: str, body: bytes, svc: Services) -> Enrolmen
     if kind in IMAGE_TYPES:
         fields: dict[str, Any] = dict(request.query_params)
         if "attributes" in fields:
-            fields["attributes"] = _json(fields["attributes"].encode(), "attributes")
+            fields["attributes"] = json_value(fields["attributes"].encode(), "attributes")
         return Enrolment([entry_id], [validated(fields, EntryMeta)], crops={0: body})
     raise UnsupportedBody(f"the content type is {kind or 'missing'}; allowed: {', '.join((JSON, *IMAGE_TYPES))}")
 
@@ -127,7 +127,7 @@ def _from_json(named: Sequence[tuple[str, EntryBody]], on_error: OnError, svc: S
 
 def _beside(listed: bytes | bytearray | memoryview, crops: list[Crop], on_error: OnError, limit: int) -> Enrolment:
     """A JSON list of what is known, and as many crops in the same order."""
-    values = _json(listed, "entries")
+    values = json_value(listed, "entries")
     if not isinstance(values, list) or len(values) > limit:
         raise BadRequest(f"entries must be a JSON list of at most {limit} objects")
     if len(values) != len(crops):
@@ -141,10 +141,3 @@ def _named(place: int, value: Any) -> NamedEntryMeta:
         return validated(value, NamedEntryMeta)
     except BadRequest as error:
         raise BadRequest(f"entries.{place}: {error}") from None
-
-
-def _json(text: bytes | bytearray | memoryview, name: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"{name} is not JSON: {error}") from None

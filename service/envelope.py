@@ -120,7 +120,8 @@ class Gate:
     """Turns away what a browser was tricked into sending.
 
     A page of another site can make a visitor's browser post to a service on the visitor's own machine; `Sec-Fetch-Site`
-    tells. And a name of another site can be made to point at this address (DNS rebinding); the Host header tells.
+    tells, or the page's origin. And a name of another site can be made to point here (DNS rebinding); the Host header
+    tells.
     hosts: names accepted in the Host header, without ports; empty accepts all.
     """
 
@@ -139,11 +140,19 @@ class Gate:
         host = re.sub(r":\d*$", "", headers.get("host", "")).lower()
         if self._hosts and host not in self._hosts and scope["path"] not in PROBES:
             return f"the Host header names {host[:128]!r}; --allowed-hosts lists the names this service answers to"
-        if scope["method"] not in _SAFE and headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
+        if scope["method"] not in _SAFE and _of_another_site(headers):
             return "a page of another site may not send requests here"
         return None
 
 
-def own_hosts(allowed: list[str], *, loopback: bool) -> list[str]:
-    """Which Host headers to accept: those listed, and on loopback its own names."""
-    return [*allowed, *_OWN_NAMES] if loopback else allowed
+def _of_another_site(headers: Headers) -> bool:
+    """Over plain HTTP, but to loopback, browsers send no Sec-Fetch-Site; a page's Origin they send always."""
+    if (site := headers.get("sec-fetch-site")) is not None:
+        return site in {"cross-site", "same-site"}
+    origin = headers.get("origin")
+    return origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower()
+
+
+def own_hosts(allowed: list[str], host: str, *, loopback: bool) -> list[str]:
+    """Which Host headers to accept: those listed, and on loopback its own names and the address that is bound."""
+    return [*allowed, *_OWN_NAMES, host] if loopback else allowed

@@ -44,6 +44,10 @@ class BodyTooLarge(ServiceError):
     """More bytes, or more crops, than one request may carry."""
 
 
+class HeadTooLarge(ServiceError):
+    """More bytes of address and headers than one request may carry; the connection is closed with the answer."""
+
+
 class UnsupportedBody(ServiceError):
     """A content type the route does not read."""
 
@@ -115,6 +119,7 @@ TABLE: dict[type[Exception], Row] = {
     NotThere: Row(404, "Not there"),
     gallery.ModelMismatch: Row(409, "The model and the gallery do not fit"),
     WrongModel: Row(409, "The model and the embeddings do not fit"),
+    HeadTooLarge: Row(431, "The request's head is too large"),
     Overloaded: Row(429, "The service is full", retry_after=1),
     ClientGone: Row(499, "The client went away"),
     TooManyConnections: Row(503, "Too many connections", retry_after=1),
@@ -150,7 +155,7 @@ def answer(error: Exception, *, triton: bool = False) -> Response:
     headers = {}
     if row.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(getattr(error, "retry_after", row.retry_after))))
-    if isinstance(error, TooManyConnections):
+    if isinstance(error, (TooManyConnections, HeadTooLarge)):
         headers["Connection"] = "close"
     if row.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="reid"'

@@ -185,7 +185,19 @@ def _load(path: Path) -> dict[str, KeyRecord]:
         records = [KeyRecord(**{**r, "scopes": tuple(r["scopes"])}) for r in json.loads(path.read_text())["keys"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KeyFileError(f"{path} is not a key file: {type(error).__name__}: {error}") from None
+    for name, text in ((r.name, r.expires_at) for r in records if r.expires_at is not None):
+        if not _instant(text):
+            raise KeyFileError(
+                f"{path}: expires_at of the key {name!r} is {text!r}; allowed: RFC 3339 with a time zone"
+            )
     return {record.id: record for record in records}
+
+
+def _instant(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
 
 
 def _save(path: Path, records: dict[str, KeyRecord]) -> None:

@@ -22,6 +22,7 @@ from service.errors import BadRequest
 
 LENGTH_HEADER = "Inference-Header-Content-Length"
 NAME = "reid"
+_MAX_NUMBERS = 4_000_000  # of tensors as JSON: 40 crops of 256×128; the binary extension has no such bound
 VERSION = "1"
 PLATFORM = "onnxruntime_onnx"
 
@@ -79,7 +80,7 @@ class Inference:
 def read(body: bytes, json_length: str | None, spec: PreprocessSpec) -> Inference:
     """Raises BadRequest for anything but images of the model's size."""
     end = _json_end(json_length, len(body))
-    wish = json_of(memoryview(body)[:end], InferBody)
+    wish = json_of(memoryview(body)[:end], InferBody, _MAX_NUMBERS)
     for output in wish.outputs:
         if output.name != OUTPUT:
             raise BadRequest(f"no output {output.name!r}; the model gives {OUTPUT!r}")

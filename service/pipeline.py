@@ -148,6 +148,7 @@ async def _done(call: Call) -> None:
 def thumbnail(image: Image.Image, side: int) -> bytes:
     """A JPEG whose longer side is at most `side` pixels; the image is left as it is."""
     small, buffer = image.copy(), io.BytesIO()
+    small.info.clear()  # Pillow would write the crop's comment
     small.thumbnail((side, side))
     small.save(buffer, "JPEG", quality=80)
     return buffer.getvalue()

@@ -221,6 +221,6 @@ class PageQuery(EntriesQuery):
 class GalleryBody(Strict):
     """PUT of a gallery."""
 
-    retention_days: int | None = Field(
-        default=None, ge=1, le=36500, description="Entries captured longer ago are erased; null keeps them."
+    retention_days: Annotated[StrictInt, Field(ge=1, le=36500)] | None = Field(
+        default=None, description="Entries captured longer ago are erased; null keeps them."
     )

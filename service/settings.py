@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     expire_every_minutes: int = Field(
         60, ge=1, le=10_080, description="Minutes between erasures of what is past its gallery's retention."
     )
-    store_thumbnails: bool = Field(False, description="Keep a small JPEG of every enrolled crop, for the search page.")
+    store_thumbnails: bool = Field(False, description="Keep a small JPEG of every enrolled crop, and show those kept.")
     examples_dir: Path | None = Field(
         None, description="Folder of crops that the search page offers as example queries, by file name."
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from gallery_index.interface import EVERYTHING, Gallery
 from service import enrolment
 from service.answer_schemas import CountAnswer, EnrolAnswer, EntryAnswer, PageAnswer, entry_answer
 from service.answers import json_answer
-from service.dependencies import MayEnrol, MayErase, MaySearch, Svc
+from service.dependencies import MayEnrol, MayErase, MaySearch, Svc, no_options
 from service.enrolment import Enrolment
 from service.errors import BadRequest, NotThere
 from service.keys import Principal
@@ -20,6 +20,8 @@ from service.schemas import EmbedQuery, EnrolBody, EntriesQuery, EntryBody, Entr
 from service.services import Services
 
 router = APIRouter(prefix="/galleries/{gallery}/entries", tags=["entries"])
+
+_ALONE = [Depends(no_options)]
 
 GalleryName = Annotated[str, Path(description="Name of the gallery.")]
 IdInPath = Annotated[EntryId, Path(alias="id", description="Id of the entry.")]
@@ -84,7 +86,7 @@ async def erase(
     return json_answer({"deleted": deleted})
 
 
-@router.get("/{id}", response_model=EntryAnswer, responses=problems(401, 403, 404, 409, 422, 503))
+@router.get("/{id}", dependencies=_ALONE, response_model=EntryAnswer, responses=problems(401, 403, 404, 409, 422, 503))
 async def get(gallery: GalleryName, entry_id: IdInPath, svc: Svc, principal: MaySearch) -> Response:
     """One entry, without its embedding."""
     sighting = await svc.in_thread(lambda: svc.gallery(gallery, principal).get(entry_id))
@@ -93,18 +95,23 @@ async def get(gallery: GalleryName, entry_id: IdInPath, svc: Svc, principal: May
 
 @router.get(
     "/{id}/thumbnail",
+    dependencies=_ALONE,
     response_class=Response,
     responses=problems(401, 403, 404, 409, 422, 503, also={200: {"content": {"image/jpeg": {}}}}),
 )
 async def thumbnail(gallery: GalleryName, entry_id: IdInPath, svc: Svc, principal: MaySearch) -> Response:
-    """The small JPEG of an entry, where the operator switched storing on."""
+    """The small JPEG of an entry, where the operator switched storing on; switched off again, none is shown."""
     small = await svc.in_thread(lambda: svc.gallery(gallery, principal).thumbnail(entry_id))
+    if not svc.settings.store_thumbnails:
+        raise NotThere("this service shows no thumbnails, though some may be stored; --store-thumbnails shows them")
     if small is None:
         raise NotThere(f"the entry {entry_id!r} has no thumbnail; --store-thumbnails keeps those enrolled from then on")
-    return Response(small, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=300"})
+    return Response(small, media_type="image/jpeg")  # no-store: what is erased must not go on in a browser
 
 
-@router.delete("/{id}", response_model=CountAnswer, responses=problems(401, 403, 404, 409, 422, 503))
+@router.delete(
+    "/{id}", dependencies=_ALONE, response_model=CountAnswer, responses=problems(401, 403, 404, 409, 422, 503)
+)
 async def delete(gallery: GalleryName, entry_id: IdInPath, svc: Svc, principal: MayErase) -> Response:
     """Deletes one entry; one that is not there is no error, so that a retry is safe."""
     deleted = await svc.writing(lambda: svc.gallery(gallery, principal).delete([entry_id], by=principal.name))

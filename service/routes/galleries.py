@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from service.answer_schemas import GalleriesAnswer, GalleryAnswer, gallery_answer
 from service.answers import json_answer
 from service.bodies import json_of
-from service.dependencies import MayAdmin, MaySearch, Svc
+from service.dependencies import MayAdmin, MaySearch, Svc, no_options
 from service.errors import Forbidden
 from service.openapi import json_body, problems
 from service.schemas import GALLERY_PATTERN, GalleryBody
 
-router = APIRouter(prefix="/galleries", tags=["galleries"])
+router = APIRouter(prefix="/galleries", tags=["galleries"], dependencies=[Depends(no_options)])
 
 GalleryName = Annotated[str, Path(description="Name of the gallery.")]
 NewName = Annotated[

@@ -253,6 +253,33 @@ def test_a_method_that_a_path_does_not_know(client: TestClient, method: str, pat
     assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
 
 
+@pytest.mark.parametrize("path", ["/embed", "/search", "/galleries/default/entries"])
+def test_an_option_among_the_fields_of_a_form(client: TestClient, crop: Crop, path: str) -> None:
+    known = [{"id": "a", "camera_id": "c1", "captured_at": "2026-11-22T10:00:00Z"}]
+    fields = {"entries": json.dumps(known)} if path.endswith("entries") else {}
+    answer = client.post(path, files={"images": crop(1)}, data=fields | {"on_error": "skip"})
+    refused(answer, 422, "a field 'on_error'")
+    assert client.post(path, files={"images": crop(1)}, data=fields).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/galleries/default/entries/a"), ("GET", "/galleries/default/entries/a"),
+        ("GET", "/galleries/default/entries/a/thumbnail"), ("GET", "/galleries/default"),
+        ("DELETE", "/galleries/default"), ("PUT", "/galleries/default"), ("GET", "/galleries"),
+    ],
+)  # fmt: skip
+def test_an_option_where_there_is_none(client: TestClient, method: str, path: str) -> None:
+    refused(client.request(method, f"{path}?person_id=p"), 422, "no options; the address has person_id")
+    assert client.get("/galleries").json() == {"galleries": ["default"]}
+
+
+def test_a_retention_that_is_no_number(client: TestClient) -> None:
+    for days in (True, "7", 7.0, 0):
+        refused(client.put("/galleries/default", json={"retention_days": days}), 422, "retention_days")
+
+
 def test_erasing_everything_by_accident(client: TestClient) -> None:
     refused(client.delete("/galleries/default/entries"), 422, "person_id, camera_id, since or until")
 

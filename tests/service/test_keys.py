@@ -185,6 +185,11 @@ def test_a_key_expires(keys: KeyFile) -> None:
     body["keys"][0]["expires_at"] = datetime(2020, 1, 1, tzinfo=UTC).isoformat()
     keys.path.write_text(json.dumps(body))
     assert keys.authenticate(key) is None
+    for wrong in ("2027-01-01", "soon", 7):
+        body["keys"][0]["expires_at"] = wrong
+        keys.path.write_text(json.dumps(body))
+        with pytest.raises(KeyFileError, match="expires_at of the key 'guest'"):
+            keys.authenticate(key)
 
 
 def test_what_makes_no_sense(keys: KeyFile) -> None:

@@ -10,6 +10,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,6 +52,54 @@ def test_a_million_faults_are_one_short_answer(client: TestClient, path: str, bo
     assert answer.status_code == 422
     assert word in answer.json()["detail"]
     assert len(answer.content) < 3_000
+
+
+@pytest.mark.parametrize("values", [b"[[[]]],", b"{},", b"[],", b"0,"])
+def test_json_that_would_take_many_times_its_size_is_not_parsed(client: TestClient, values: bytes) -> None:
+    body = b'{"images":[' + values * 600_000 + b"0]}"
+    tracemalloc.start()
+    answer = client.post("/embed", content=body, headers={"Content-Type": "application/json"})
+    _, highest = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (answer.status_code, "500000" in answer.json()["detail"]) == (413, True)
+    assert highest < 8 * len(body)
+
+
+HEADS = {
+    "one header": b"X-A: " + b"a" * 10_000_000,
+    "many headers": b"A: b\r\n" * 500_000,
+    "no end of a line": b"a" * 10_000_000,
+    "a header too many": b"X-A: " + b"a" * 65_536 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+def test_a_head_without_an_end_is_refused(head: bytes) -> None:
+    app = create_app(Settings(threads=1), encoder=FakeEncoder(), galleries=MemoryGalleries())
+    with served(app) as url, socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0)) as line:
+        line.settimeout(WAIT_S)
+        with suppress(ConnectionError):  # the service need not read what it has refused
+            line.sendall(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n" + head)
+        with suppress(ConnectionError):
+            answer = line.recv(65536).decode()
+            assert answer.splitlines()[0] == "HTTP/1.1 431 Request Header Fields Too Large"
+            assert "65536 bytes" in answer
+        assert 'status="431"} 1.0' in httpx.get(f"{url}/metrics").text
+        assert httpx.get(f"{url}/livez", headers={"X-A": "a" * 60_000}).status_code == 200
+
+
+@pytest.mark.parametrize("after", [b"0\r\nX-A: " + b"a" * 1_000_000, b"5;" + b"a" * 1_000_000])
+def test_nor_may_a_body_in_chunks_end_in_a_flood(after: bytes) -> None:
+    app = create_app(Settings(threads=1), encoder=FakeEncoder(), galleries=MemoryGalleries())
+    with served(app) as url, socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0)) as line:
+        line.settimeout(WAIT_S)
+        line.sendall(
+            b"POST /embed HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n"
+        )
+        with suppress(ConnectionError):
+            line.sendall(after)
+            assert line.recv(65536) == b""
 
 
 def test_of_many_faults_the_first_are_told(client: TestClient) -> None:
@@ -120,6 +169,23 @@ def test_nobody_waits_for_a_model_that_hangs(start: Start, crop: Crop, monkeypat
     while client.get("/readyz").status_code != 200:
         assert time.monotonic() - began < WAIT_S
     assert client.post("/embed", content=crop(1), headers=JPEG).status_code == 200
+
+
+def test_nor_does_the_end_of_the_service(crop: Crop, monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setattr(batcher, "_STUCK_S", 0.1)
+    app = create_app(
+        Settings(threads=1),
+        encoder=FakeEncoder(before=lambda _: released.wait(3 * WAIT_S) and None),
+        galleries=MemoryGalleries(),
+    )
+    try:
+        began = time.monotonic()
+        with TestClient(app, base_url="http://127.0.0.1") as client:
+            client.post("/embed", content=crop(1), headers={**JPEG, "X-Request-Deadline-Ms": "100"})
+        assert time.monotonic() - began < WAIT_S
+    finally:
+        released.set()
 
 
 def test_whoever_searches_does_not_wait_for_those_who_erase(start: Start, galleries: MemoryGalleries) -> None:

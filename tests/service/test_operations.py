@@ -236,6 +236,19 @@ def test_a_page_of_another_site_cannot_send(client: TestClient, site: str) -> No
     assert client.post("/embed", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 415
 
 
+@pytest.mark.parametrize("origin", ["http://127.0.0.1:9998", "http://elsewhere", "null"])
+def test_nor_can_one_over_plain_http(client: TestClient, origin: str) -> None:
+    assert client.post("/embed", headers={"Origin": origin}).status_code == 403
+    assert client.get("/livez", headers={"Origin": origin}).status_code == 200
+    assert client.post("/embed", headers={"Origin": "http://127.0.0.1"}).status_code == 415
+    assert client.post("/embed", headers={"Origin": origin, "Sec-Fetch-Site": "same-origin"}).status_code == 415
+
+
+def test_the_address_that_is_bound_is_an_own_name(start: Start) -> None:
+    assert start(host="127.0.0.2").get("/model", headers={"Host": "127.0.0.2:8000"}).status_code == 200
+    assert start().get("/model", headers={"Host": "127.0.0.2:8000"}).status_code == 403
+
+
 def test_a_rebound_name_is_refused(start: Start) -> None:
     loopback, open_to_all = start(), start(host="0.0.0.0", no_auth=True)
     named = start(host="0.0.0.0", allowed_hosts=["reid.example"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import struct
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, PngImagePlugin
 from starlette.testclient import TestClient
 
 from reid_contract import Calibration, EmbeddingSpec
@@ -180,7 +182,25 @@ def test_thumbnails_only_where_the_operator_switched_them_on(start: Start, crop:
     small = on.get(f"{ENTRIES}/on/thumbnail")
     assert small.headers["content-type"] == "image/jpeg"
     assert small.content.startswith(b"\xff\xd8")
+    assert small.headers["cache-control"] == "no-store"
     assert on.get(f"{ENTRIES}/on").json()["has_thumbnail"] is True
+    hidden = off.get(f"{ENTRIES}/on/thumbnail")
+    assert (hidden.status_code, "--store-thumbnails" in hidden.json()["detail"]) == (404, True)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_thumbnail_carries_nothing_but_the_picture(start: Start, kind: str) -> None:
+    image, text, crop = Image.new("RGB", (48, 96)), PngImagePlugin.PngInfo(), io.BytesIO()
+    text.add_text("comment", "Officer Jones")
+    image.save(crop, kind, comment=b"Officer Jones", pnginfo=text, dpi=(72, 72))
+    client = start(store_thumbnails=True)
+    params = {"camera_id": "c1", "captured_at": "2026-11-22T10:00:00Z"}
+    media = {"Content-Type": f"image/{kind.lower()}"}
+    client.put(f"{ENTRIES}/e", params=params, content=crop.getvalue(), headers=media)
+    small = client.get(f"{ENTRIES}/e/thumbnail").content
+    assert b"Jones" in crop.getvalue()
+    assert b"Jones" not in small
+    assert Image.open(io.BytesIO(small)).size == (48, 96)
 
 
 def test_galleries_come_and_go(client: TestClient) -> None:

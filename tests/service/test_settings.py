@@ -29,6 +29,28 @@ def test_a_flag_beats_the_environment_beats_the_default(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--max-crops", "300"], "max_crops is 300"),
+        (["--gallery", "milvuss://user:hunter2@db"], "'milvuss:…'"),
+        (["--model", "missing.onnx"], "missing.onnx"),
+    ],
+)
+def test_no_secret_is_printed(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    grid_model: Path,
+    arguments: list[str],
+    words: str,
+) -> None:
+    monkeypatch.setenv("REID_API_KEY", "hunter2" * 5)
+    assert main(["--model", str(grid_model), *arguments]) == 1
+    told = capsys.readouterr().err
+    assert words in told
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
         (["--queue-crops", "0"], "queue_crops"),
         (["--max-crops", "300"], "max_crops is 300, more than queue_crops (256)"),
         (["--max-body-mib", "600"], "max_body_mib is 600, more than max_bodies_mib (512)"),
