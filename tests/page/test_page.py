@@ -198,6 +198,70 @@ def test_enrolled_crops_are_found_at_once_and_deleted_ones_are_gone(
     expect(page.locator("#cards .who").first).not_to_have_text("the new one")
 
 
+def test_a_crop_sent_again_after_a_failure_is_the_same_entry(start: Start, visit: Open, picture: Picture) -> None:
+    url = start()
+    page = visit(url, expect_errors=True)
+    searched(page, picture(40), picture(41))
+    page.get_by_role("button", name="Enrol these crops…").click()
+    page.get_by_label("Camera", exact=True).fill("door")
+    sent: list[Route] = []
+
+    def second_fails(route: Route) -> None:
+        sent.append(route)
+        route.fulfill(status=429, body="{}") if len(sent) == 2 else route.continue_()
+
+    page.route("**/entries/*?*", second_fails)
+    page.get_by_role("button", name="Enrol", exact=True).click()
+    expect(page.locator("#enrol-error")).to_contain_text("busy")
+    page.get_by_role("button", name="Enrol", exact=True).dblclick()
+    expect(page.locator("#status")).to_contain_text("Enrolled 2 crops")
+    assert httpx.get(f"{url}/galleries/default").json()["entries"] == PERSONS * CAMERAS + 2
+    assert len(sent) == 4
+
+
+def test_what_is_gone_already_is_not_said_to_be_deleted(start: Start, visit: Open, picture: Picture) -> None:
+    url = start()
+    page = visit(url)
+    searched(page, picture(5))
+    gone = page.locator("#cards .card").first.get_attribute("data-id")
+    httpx.delete(f"{url}/galleries/default/entries/{gone}")
+    page.get_by_role("button", name="Delete: person 5").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("#status")).to_have_text(f"{gone} was not there any more.")
+
+
+def test_another_gallery_has_other_results(start: Start, visit: Open, picture: Picture) -> None:
+    url = start()
+    httpx.put(f"{url}/galleries/second")
+    page = visit(url)
+    searched(page, picture(5))
+    page.locator("#cards .card").nth(3).get_by_role("button", name="Search from this").click()
+    expect(page.locator("#tray .like")).to_be_visible()
+    page.get_by_label("Gallery").select_option("second")
+    expect(page.locator("#cards .card")).to_have_count(0)
+    expect(page.locator("#tray .like")).to_have_count(0)
+    expect(page.locator("#status")).not_to_contain_text("no entry")
+    page.set_input_files("#file", str(picture(5)))
+    expect(page.locator("#nothing-text")).to_contain_text("This gallery is empty")
+
+
+def test_deleting_on_the_time_line(start: Start, visit: Open, picture: Picture) -> None:
+    page = visit(start())
+    found = searched(page, picture(5))
+    page.get_by_role("button", name="All sightings of: person 5").click()
+    dialog = page.locator("#person-dialog")
+    for left in reversed(range(CAMERAS)):
+        dialog.get_by_role("button", name="Delete: person 5").first.click()
+        page.get_by_role("button", name="Delete", exact=True).click()
+        if left:
+            expect(dialog.locator("#timeline circle")).to_have_count(left)
+            expect(dialog.locator("#person-cards .card")).to_have_count(left)
+            assert page.evaluate("document.activeElement.closest('dialog')?.id") == "person-dialog"
+    expect(dialog).to_be_hidden()
+    assert page.evaluate("document.activeElement.id") == "results"
+    assert cards(page) == [name for name in found if name != "person 5"]
+
+
 def test_erasing_a_person(start: Start, visit: Open, picture: Picture) -> None:
     page = visit(start())
     searched(page, picture(5))
@@ -215,6 +279,9 @@ def test_a_key_is_asked_for_and_kept_for_the_tab_only(
     operator, filler = keys.create("operator", ["search"]), keys.create("filler", ["enrol", "embed"])
     url = start(keys=keys, fill_key=filler)
     page = visit(url, expect_errors=True)  # Chromium logs each 401 and 403 by itself
+    page.get_by_label("Key", exact=True).fill("reid_€")
+    page.get_by_role("button", name="Use this key").click()
+    expect(page.locator("#key-error")).to_contain_text("only letters, digits")
     page.get_by_label("Key", exact=True).fill("reid_wrong")
     page.get_by_role("button", name="Use this key").click()
     expect(page.locator("#key-error")).to_contain_text("does not know this key")
@@ -227,6 +294,15 @@ def test_a_key_is_asked_for_and_kept_for_the_tab_only(
     expect(page.locator("#status")).to_contain_text("Your key does not allow this")
     assert page.evaluate("localStorage.length") == 0
     assert operator not in page.evaluate("location.href + document.cookie")
+
+
+def test_a_key_that_sees_no_gallery_is_told_so(start: Start, visit: Open, tmp_path: Path) -> None:
+    keys = KeyFile(tmp_path / "keys.json")
+    guest, filler = keys.create("guest", ["search"], gallery="not-yet"), keys.create("filler", ["enrol", "embed"])
+    page = visit(start(keys=keys, fill_key=filler), expect_errors=True)
+    page.get_by_label("Key", exact=True).fill(guest)
+    page.get_by_role("button", name="Use this key").click()
+    expect(page.locator("#status")).to_contain_text("no gallery that this key may see")
 
 
 def test_without_a_calibration_a_narrow_lead_is_called_unsure(start: Start, visit: Open, picture: Picture) -> None:
@@ -314,8 +390,12 @@ def test_files_that_are_no_pictures_are_refused_in_words(start: Start, visit: Op
     broken.write_bytes(b"\x89PNG, or so it says")
     page.set_input_files("#file", str(text))
     expect(page.locator("#status")).to_contain_text("Only JPEG, PNG and WebP")
+    page.get_by_role("button", name="Search for person 7 behind a bench").click()
+    assert cards(page)[0] == "person 7"
     page.set_input_files("#file", str(broken))
     expect(page.locator("#status")).to_contain_text("not an image")
+    expect(page.locator("#cards .card")).to_have_count(0)
+    expect(page.locator("#verdict")).to_be_hidden()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -330,12 +410,14 @@ def test_every_control_has_a_name_and_text_has_contrast(
     assert nameless == []
     colours = page.evaluate("""() => { const s = getComputedStyle(document.documentElement); return Object.fromEntries(
         ["ground","panel","ink","soft","accent","on-accent","warn-ground","warn-ink","good-ground","good-ink","bad",
-         "doubt","on-doubt"]
+         "doubt","on-doubt","rim"]
         .map(n => [n, s.getPropertyValue("--" + n).trim()])) }""")
     for ink, ground in (("ink", "panel"), ("soft", "panel"), ("soft", "ground"), ("on-accent", "accent"),
                         ("accent", "panel"), ("warn-ink", "warn-ground"), ("good-ink", "good-ground"),
                         ("bad", "panel"), ("on-doubt", "doubt"), ("accent", "ground")):  # fmt: skip
         assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
+    for ground in ("panel", "ground"):
+        assert contrast(colours["rim"], colours[ground]) >= 3, ground
 
 
 def contrast(one: str, other: str) -> float:

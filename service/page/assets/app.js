@@ -10,12 +10,14 @@ import { timeline } from "./timeline.js";
 
 const SAMPLE = 2000; // entries looked at to offer attributes in the filter
 const EXAMPLES = 12;
+const SIGHTINGS = 1000; // of a person on the time line at most
 const FEW = 2; // so few cards above the line lie flat, and what is below it stays in view
 const TYPES = ["image/jpeg", "image/png", "image/webp"];
 
 const narrow = matchMedia("(max-width: 52rem)"); // as in style.css
 
-const state = { crops: [], like: null, thresholds: [], calibrated: false, stores: false, running: null };
+const state = { crops: [], like: null, matches: [], gallery: "", thresholds: [], calibrated: false, stores: false, running: null };
+const ids = new WeakMap(); // of crops: one that is sent again after a failure is the same entry
 
 // ---- the query ------------------------------------------------------------------------------------------------------
 
@@ -41,10 +43,10 @@ function drawTray() {
   });
   if (state.like) {
     const about = `Like ${state.like.person_id ?? state.like.id}, ${state.like.camera_id}, ${moment(state.like.captured_at)}`;
-    thumbs.push(make("span", { className: "thumb" }, picture($("gallery").value, state.like)), make("p", { className: "like" }, about));
+    thumbs.push(make("span", { className: "thumb" }, picture(state.gallery, state.like)), make("p", { className: "like" }, about));
   }
   $("tray").replaceChildren(...thumbs);
-  const asked = state.like ? [picture($("gallery").value, state.like)] : state.crops.slice(0, 3).map((crop) => pictureOf(crop, ""));
+  const asked = state.like ? [picture(state.gallery, state.like)] : state.crops.slice(0, 3).map((crop) => pictureOf(crop, ""));
   $("asked").replaceChildren(...asked);
   for (const button of document.querySelectorAll(".example")) {
     button.setAttribute("aria-pressed", String(state.crops.some((crop) => crop.name === button.title)));
@@ -69,6 +71,14 @@ function searchFrom(match) {
   run();
 }
 
+function chooseGallery() {
+  state.running?.abort();
+  state.like = null; // an entry of the other one
+  clearResults();
+  drawTray();
+  changeGallery().then(run, fail);
+}
+
 // ---- searching ------------------------------------------------------------------------------------------------------
 
 async function run() {
@@ -80,7 +90,8 @@ async function run() {
   const abort = (state.running = new AbortController());
   $("results").setAttribute("aria-busy", "true");
   say("Searching…");
-  const options = { gallery: $("gallery").value, k: Number($("count").value), filter: filters.filter() ?? undefined };
+  const gallery = state.like ? state.gallery : $("gallery").value;
+  const options = { gallery, k: Number($("count").value), filter: filters.filter() ?? undefined };
   if ($("group").checked) options.group_by = "person";
   const started = performance.now();
   try {
@@ -88,19 +99,29 @@ async function run() {
       ? await api.like(state.like.id, options, abort.signal)
       : await api.search(state.crops, options, abort.signal);
     const took = Math.round(performance.now() - started);
+    state.gallery = gallery;
     drawResults(matches);
     if (narrow.matches) $("results").scrollIntoView();
     const what = options.group_by ? (matches.length === 1 ? "person" : "persons") : matches.length === 1 ? "sighting" : "sightings";
     say(matches.length ? `${matches.length} ${what} in ${took} ms` : "");
     answered();
   } catch (problem) {
-    if (problem.name !== "AbortError") fail(problem);
+    if (problem.name === "AbortError") return;
+    clearResults(); // they are of another query
+    fail(problem);
   } finally {
     if (state.running === abort) $("results").removeAttribute("aria-busy");
   }
 }
 
+function clearResults() {
+  state.matches = [];
+  $("cards").replaceChildren();
+  for (const id of ["verdict", "nothing"]) $(id).hidden = true;
+}
+
 function drawResults(matches) {
+  const actions = actionsIn(state.gallery);
   state.matches = matches;
   const threshold = chosenThreshold();
   const searched = state.crops.length || state.like;
@@ -112,7 +133,7 @@ function drawResults(matches) {
   if (!searched) say("");
   const judged = verdict(matches, threshold, state.calibrated);
   const list = matches.map((match, i) =>
-    card($("gallery").value, match, { rank: i + 1, threshold, doubtful: judged.doubtful.includes(match), actions }),
+    card(state.gallery, match, { rank: i + 1, threshold, doubtful: judged.doubtful.includes(match), actions }),
   );
   if (threshold && matches.length) {
     const above = matches.filter((match) => match.score >= threshold.score).length;
@@ -142,36 +163,48 @@ function chosenThreshold() {
 
 // ---- what cards can do ----------------------------------------------------------------------------------------------
 
-const actions = {
-  like: searchFrom,
-  person: showPerson,
-  async remove(match, button) {
-    const yes = await confirmed("Delete this sighting?", `${match.id}, ${match.camera_id}. It cannot be brought back.`, "Delete");
-    if (!yes) return;
-    try {
-      await api.remove($("gallery").value, match.id);
-      const item = button.closest("li");
-      const next = item.nextElementSibling?.querySelector("button");
-      if (state.matches) state.matches = state.matches.filter((other) => other.id !== match.id);
-      item.remove();
-      (next ?? $("results")).focus();
-      say(`Deleted ${match.id}.`);
-      refresh();
-    } catch (problem) {
-      fail(problem);
-    }
-  },
-};
+/** A card's own gallery, whichever is chosen by now. */
+function actionsIn(gallery) {
+  return {
+    like: searchFrom,
+    person: (match) => showPerson(gallery, match),
+    remove: (match, button) => remove(gallery, match, button),
+  };
+}
 
-async function showPerson(match) {
-  const gallery = $("gallery").value;
+async function remove(gallery, match, button) {
+  const yes = await confirmed("Delete this sighting?", `${match.id}, ${match.camera_id}. It cannot be brought back.`, "Delete");
+  if (!yes) return;
   try {
-    const found = await api.entries(gallery, { person: match.person_id, limit: 1000 });
+    const there = await api.remove(gallery, match.id);
+    const inDialog = $("person-dialog").open;
+    const next = button.closest("li").nextElementSibling?.querySelector("button");
+    state.matches = state.matches.filter((other) => other.id !== match.id);
+    [...$("cards").children].find((item) => item.dataset.id === match.id)?.remove();
+    say(there ? `Deleted ${match.id}.` : `${match.id} was not there any more.`);
+    if (inDialog) await showPerson(gallery, match);
+    else (next ?? $("results")).focus();
+    refresh();
+  } catch (problem) {
+    fail(problem);
+  }
+}
+
+async function showPerson(gallery, match) {
+  try {
+    const found = await api.entries(gallery, { person: match.person_id, limit: SIGHTINGS });
+    if (!found.length) {
+      $("person-dialog").close();
+      $("results").focus();
+      return;
+    }
     found.sort((a, b) => a.captured_at.localeCompare(b.captured_at));
     const cameras = new Set(found.map((entry) => entry.camera_id)).size;
     $("person-title").textContent = match.person_id;
-    $("person-hint").textContent = `${found.length} sightings on ${cameras} cameras. Choose a dot to see it below.`;
-    const list = found.map((entry) => card(gallery, entry, { actions: { like: searchFrom, remove: actions.remove } }));
+    const first = found.length === SIGHTINGS ? "The first " : "";
+    $("person-hint").textContent = `${first}${found.length} sightings on ${cameras} cameras. Choose a dot to see it below.`;
+    const { like, remove } = actionsIn(gallery);
+    const list = found.map((entry) => card(gallery, entry, { actions: { like, remove } }));
     $("person-cards").replaceChildren(...list);
     const pick = (entry) => {
       for (const item of [...list, ...$("timeline").querySelectorAll(".sighting")]) {
@@ -181,8 +214,9 @@ async function showPerson(match) {
       chosen?.scrollIntoView({ block: "nearest" });
       chosen?.querySelector("button").focus({ preventScroll: true });
     };
-    $("erase-person").dataset.person = match.person_id;
-    if (!$("person-dialog").open) $("person-dialog").showModal();
+    Object.assign($("erase-person").dataset, { gallery, person: match.person_id });
+    if ($("person-dialog").open) list[0].querySelector("button").focus({ preventScroll: true });
+    else $("person-dialog").showModal();
     $("person-dialog").scrollTop = 0;
     $("timeline").replaceChildren(timeline(found, pick, $("timeline").clientWidth));
   } catch (problem) {
@@ -191,11 +225,11 @@ async function showPerson(match) {
 }
 
 async function erasePerson() {
-  const person = $("erase-person").dataset.person;
+  const { gallery, person } = $("erase-person").dataset;
   const yes = await confirmed(`Erase ${person}?`, "Every sighting of this person is erased from the gallery and its files.", "Erase all");
   if (!yes) return;
   try {
-    const many = await api.erase($("gallery").value, person);
+    const many = await api.erase(gallery, person);
     $("person-dialog").close();
     await run();
     say(`Erased ${many} sightings of ${person}.`);
@@ -222,16 +256,23 @@ async function enrol(event) {
     captured_at: new Date($("enrol-time").value).toISOString(),
     person_id: $("enrol-person").value || null,
   };
+  const [gallery, crops] = [$("gallery").value, [...state.crops]];
+  event.submitter.disabled = true;
   try {
-    for (const crop of state.crops) await api.enrol($("gallery").value, newId(), crop, known);
+    for (const crop of crops) {
+      if (!ids.has(crop)) ids.set(crop, newId());
+      await api.enrol(gallery, ids.get(crop), crop, known);
+    }
     $("enrol-dialog").close();
     await Promise.all([run(), refresh()]);
-    const what = state.crops.length === 1 ? "the crop" : `${state.crops.length} crops`;
+    const what = crops.length === 1 ? "the crop" : `${crops.length} crops`;
     say(`Enrolled ${what}.${state.stores ? "" : " Pictures are not stored by this service."}`);
   } catch (problem) {
     if (problem.status === 401) $("enrol-dialog").close();
     complain("enrol-error", problem);
     if (problem.status === 401 || problem.status === 0) fail(problem);
+  } finally {
+    event.submitter.disabled = false;
   }
 }
 
@@ -287,6 +328,11 @@ function askForKey(complaint) {
 }
 
 function useKey(value) {
+  if (/[^!-~]/.test(value)) {
+    askForKey("A key has only letters, digits and signs such as - and _, no spaces.");
+    return;
+  }
+  say("");
   api.key.set(value);
   $("key").value = "";
   $("key-dialog").close();
@@ -316,6 +362,7 @@ async function showGalleries() {
   $("gallery").replaceChildren(...names.map((name) => make("option", { value: name }, name)));
   $("gallery").value = names.includes(kept) ? kept : names.includes("default") ? "default" : (names[0] ?? "");
   $("gallery-field").hidden = names.length < 2;
+  if (!names.length) throw new api.Problem(404, "There is no gallery that this key may see.");
 }
 
 async function showExamples() {
@@ -383,8 +430,8 @@ function wire() {
     $("pick").focus();
   });
   for (const id of ["group", "count"]) $(id).addEventListener("change", run);
-  $("threshold").addEventListener("change", () => drawResults(state.matches ?? []));
-  $("gallery").addEventListener("change", () => changeGallery().then(run, fail));
+  $("threshold").addEventListener("change", () => drawResults(state.matches));
+  $("gallery").addEventListener("change", chooseGallery);
   $("enrol-button").addEventListener("click", openEnrol);
   $("enrol-form").addEventListener("submit", enrol);
   $("erase-person").addEventListener("click", erasePerson);

@@ -8,7 +8,7 @@ const EVERY_MS = 5000;
 /** Refreshes now and then while the page is seen. current: () => gallery name; onProblem: called with a Problem. */
 export function watch(current, { onInfo, onProblem, onAnswer }) {
   const refresh = async () => {
-    if (document.hidden) return;
+    if (document.hidden || !current()) return;
     try {
       const [info, text] = await Promise.all([api.gallery(current()), api.metrics()]);
       draw(info, text);
