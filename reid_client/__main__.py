@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 import numpy as np
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from reid_client.client import DEFAULT_URL, Client
 from reid_client.errors import Refused, ReidError
@@ -25,10 +26,12 @@ from reid_client.wire import joined, together
 
 _T = TypeVar("_T")
 
+_COLUMNS = ("query", "rank", "id", "person", "camera", "captured at", "score", "probability")
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 _Files = Sequence[tuple[Path, Path]]  # each with its path below what was given
 _IN_FLIGHT = 2  # requests of 64 crops: they leave half of a service's places to others
 _CONSOLE = Console(stderr=True)
+_PIPED = 1000  # columns: whoever reads the table by program needs whole ids
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -79,7 +82,7 @@ def search(client: Client, files: _Files, options: argparse.Namespace) -> None:
             json.dumps([{"query": n, "matches": [_plain(m) for m in r]} for n, r in zip(names, results, strict=True)])
         )
     else:
-        Console().print(_table(names, results))
+        Console(width=None if sys.stdout.isatty() else _PIPED).print(_table(names, results))
 
 
 def enrol(client: Client, files: _Files, options: argparse.Namespace) -> None:
@@ -90,11 +93,15 @@ def enrol(client: Client, files: _Files, options: argparse.Namespace) -> None:
     def store(part: Sequence[Path]) -> Any:
         return client.enrol([known[f] for f in part], part, gallery=options.gallery, skip_bad=options.skip_bad)
 
-    done = list(_each(list(known), store, "enrolling"))
-    for part in done:
-        for name, reason in part.skipped.items():
-            print(f"skipped {name}: {reason}", file=sys.stderr)
-    stored, created = sum(part.stored for part in done), sum(part.created for part in done)
+    stored = created = 0
+    try:
+        for part in _each(list(known), store, "enrolling"):
+            for name, reason in part.skipped.items():
+                print(f"skipped {name}: {reason}", file=sys.stderr)
+            stored, created = stored + part.stored, created + part.created
+    except (ReidError, ValueError):
+        print(f"{stored} or more of {len(known)} entries are stored; to send all again is safe", file=sys.stderr)
+        raise
     print(f"{stored} entries stored in {options.gallery!r}, {created} of them new")
 
 
@@ -105,7 +112,9 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
         command.set_defaults(run=run)
         command.add_argument("files", nargs="+", type=Path, metavar="FILES", help="crops, or folders of crops")
-        command.add_argument("--url", default=os.environ.get("REID_URL", DEFAULT_URL), help=f"default: {DEFAULT_URL}")
+        command.add_argument(
+            "--url", default=os.environ.get("REID_URL", DEFAULT_URL), help=f"default: $REID_URL, or {DEFAULT_URL}"
+        )
         command.add_argument("--key", default=os.environ.get("REID_API_KEY"), help="API key (default: $REID_API_KEY)")
         if run is not embed:
             command.add_argument("--gallery", default="default", help="name of the gallery (default: default)")
@@ -225,14 +234,14 @@ def _plain(match: Match) -> dict[str, Any]:
 
 
 def _table(names: Sequence[str], results: Sequence[Sequence[Match]]) -> Table:
-    table = Table("query", "rank", "id", "person", "camera", "captured at", "score", "probability")
+    """Names are text: one of the gallery's may look like rich's markup."""
+    table = Table(*(Column(name, overflow="fold") for name in _COLUMNS))
     for name, matches in zip(names, results, strict=True):
         for rank, m in enumerate(matches, 1):
             chance = "" if m.probability is None else f"{m.probability:.2f}"
             moment = m.captured_at.isoformat(timespec="seconds")
-            table.add_row(
-                name if rank == 1 else "", str(rank), m.id, m.person_id, m.camera_id, moment, f"{m.score:.3f}", chance
-            )
+            cells = [name if rank == 1 else "", str(rank), m.id, m.person_id or "", m.camera_id, moment]
+            table.add_row(*map(Text, [*cells, f"{m.score:.3f}", chance]))
     return table
 
 

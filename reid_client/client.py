@@ -21,6 +21,7 @@ _T = TypeVar("_T")
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 _RETRIES = Retries()
+_LONGEST_S = 999_999  # what the service reads as milliseconds
 _GRACE_S = 1.0  # in which the service's own word that the deadline passed still arrives
 
 
@@ -29,7 +30,7 @@ class Client:
 
     key: the API key, where the service asks for one. timeout_s: the deadline that the service is told for each attempt,
     so that it spends nothing on an answer nobody waits for; one that says nothing at all a second later is asked again.
-    Raises ValueError for a url or a key that cannot be one. Every method raises Refused or Unavailable.
+    Raises ValueError for a url, a key or a timeout that cannot be one. Every method raises Refused or Unavailable.
     """
 
     def __init__(
@@ -203,6 +204,8 @@ def _address(url: str) -> httpx.URL:
 def _headers(key: str | None, timeout_s: float) -> dict[str, str]:
     if key and not re.fullmatch(r"[!-~]+", key):  # the key itself is not for anybody's screen or log
         raise ValueError("the API key has a space, a line's end or another character that no header can carry")
+    if not 0 < timeout_s <= _LONGEST_S:
+        raise ValueError(f"timeout_s is {timeout_s}; allowed: more than 0, at most {_LONGEST_S}")
     headers = {"X-Request-Deadline-Ms": str(max(1, round(timeout_s * 1000)))}
     return headers | ({"Authorization": f"Bearer {key}"} if key else {})
 

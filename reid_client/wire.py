@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import struct
 import zlib
@@ -24,6 +25,7 @@ JSON = "application/json"
 
 CROPS_TOGETHER = 64  # half of what a service takes in one request unless it is told otherwise
 BYTES_TOGETHER = 8 * 2**20  # a quarter of it
+_FILTER_IN_ADDRESS = 2_000  # letters; proxies take addresses of 8 KiB, and a quotation mark becomes three letters there
 
 _T = TypeVar("_T")
 _Piece = TypeVar("_Piece")
@@ -64,6 +66,9 @@ def search(crops: Crops, how: Search = DEFAULT_SEARCH) -> Iterator[Call[list[lis
     """POST /search with crops; as many requests as they need, but one for a track."""
     blocks = map(encoded, crops)
     for first, part in [(0, list(blocks))] if how.fuse else together(blocks, len):
+        if _is_long(how):
+            yield _search_by_json({"images": [base64.b64encode(crop).decode() for crop in part]}, how, first)
+            continue
         yield Call("POST", "/search", _matches, framed(part), {"Content-Type": CROPS}, _in_address(how), first)
 
 
@@ -77,14 +82,17 @@ def search_embeddings(
         raise ValueError(f"row {bad[0]} is zero or not finite; `skipped` of an embedding's answer lists such rows")
     headers = {"Content-Type": ROWS} | ({"X-Model-Id": model_id} if model_id else {})
     for first, part in [(0, list(rows))] if how.fuse else together(rows, len):
+        if _is_long(how):
+            named = {"model_id": model_id} if model_id else {}
+            yield _search_by_json({"embeddings": [row.tolist() for row in part], **named}, how, first)
+            continue
         body = b"".join(row.tobytes() for row in part)
         yield Call("POST", "/search", _matches, body, headers, _in_address(how), first)
 
 
 def search_like(entry_id: str, how: Search) -> Call[list[list[Match]]]:
     """POST /search for more like an entry."""
-    body = {"like": entry_id, **how.options()} | ({"filter": how.where} if how.where is not None else {})
-    return Call("POST", "/search", _matches, json.dumps(body).encode(), {"Content-Type": JSON})
+    return _search_by_json({"like": entry_id}, how)
 
 
 def enrol(gallery: str, entries: Sequence[Entry], crops: Crops, *, skip_bad: bool) -> Call[Enrolled]:
@@ -158,6 +166,15 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
     )
+
+
+def _search_by_json(query: Mapping[str, Any], how: Search, first: int = 0) -> Call[list[list[Match]]]:
+    body = {**query, **how.options()} | ({"filter": how.where} if how.where is not None else {})
+    return Call("POST", "/search", _matches, json.dumps(body).encode(), {"Content-Type": JSON}, first=first)
+
+
+def _is_long(how: Search) -> bool:
+    return how.where is not None and len(json.dumps(how.where)) > _FILTER_IN_ADDRESS
 
 
 def _in_address(how: Search) -> dict[str, Any]:

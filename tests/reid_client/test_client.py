@@ -76,6 +76,25 @@ def test_options_travel(client: Client) -> None:
     assert client.search_like("e2", Search(min_score=1.0)) == []
 
 
+@pytest.mark.parametrize("persons", [0, 10, 10_000])
+def test_a_filter_may_be_as_long_as_the_service_takes_it(client: Client, url: str, persons: int) -> None:
+    where = {"persons": ["p1", "p3", *(f"person {i:05d}" for i in range(persons - 2))]}
+    how, rows = Search(where=where), client.embed([picture(2), picture(3)])
+    found = client.search([picture(2), picture(3)], how)
+    assert [{m.id for m in matches} for matches in found] == [{"e1", "e3"}] * 2
+    assert found[1][0].id == "e3"
+    assert client.search_embeddings(rows.rows, how, model_id=rows.model_id) == found
+    assert {m.id for m in client.search_like("e2", how)} == {"e1", "e3"}
+    with pytest.raises(Refused, match="another"):
+        client.search_embeddings(rows.rows, how, model_id="another")
+
+    async def ask() -> list[list[Match]]:
+        async with AsyncClient(url) as other:
+            return await other.search([picture(2), picture(3)], how)
+
+    assert asyncio.run(ask()) == found
+
+
 def test_bad_crops(client: Client) -> None:
     embeddings = client.embed([picture(0), b"junk"], skip_bad=True)
     assert embeddings.skipped == (1,)
@@ -123,6 +142,9 @@ def test_what_never_leaves_the_client() -> None:
         png(np.zeros((3, 3), np.uint8))
     with pytest.raises(TypeError, match="a crop is str; allowed: bytes of an image, a Path, RGB pixels"):
         Client().embed(["crop.jpg"])  # type: ignore[list-item]
+    for timeout_s in (0.0, -1.0, float("inf"), float("nan"), 1e9):
+        with pytest.raises(ValueError, match="timeout_s is"):
+            Client(timeout_s=timeout_s)
     with pytest.raises(ValueError, match="1 entries and 0 crops"):
         Client().enrol([Entry("a", "c", NOW)], [])
 
@@ -267,6 +289,30 @@ def test_the_command_line(url: str, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["search", str(tmp_path), *there, "-k", "1", "--fuse", "best"]) == 0
     assert main(["embed", str(tmp_path), *there, "-o", str(tmp_path / "rows.npy")]) == 0
     assert np.load(tmp_path / "rows.npy").shape == (40, DIM)
+
+
+def test_names_are_no_markup_and_ids_are_whole(
+    url: str, client: Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crop, name = tmp_path / "[red]x.png", "a long name " * 10
+    Image.fromarray(picture(91)).save(crop)
+    client.request("PUT", "/galleries/names")
+    client.enrol([Entry(name, "[/x]", NOW, person_id="[bold]")], [crop], gallery="names")
+    assert main(["search", str(crop), "--url", url, "--gallery", "names"]) == 0
+    told = capsys.readouterr().out
+    assert all(text in told for text in ("[red]x.png", "[/x]", "[bold]", name.strip()))
+
+
+def test_an_enrolment_that_fails_says_how_far_it_came(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in range(CROPS_TOGETHER):
+        Image.fromarray(picture(seed)).save(tmp_path / f"a{seed:03}.png")
+    (tmp_path / "z.png").write_text("hello")
+    assert main(["enrol", str(tmp_path), "--url", url, "--camera", "c"]) == 1
+    told = capsys.readouterr().err
+    assert f"{CROPS_TOGETHER} or more of {CROPS_TOGETHER + 1} entries are stored" in told
+    assert "z.png: crop 0: not an image" in told
 
 
 @pytest.mark.parametrize(
