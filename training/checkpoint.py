@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from torch import Tensor
 from training.config import ModelConfig, TrainConfig
 from training.fields import from_dict
 from training.model.pgflkd import PGFLKD
+from training.tensor_file import read_tensors
 
 _FORMAT = 1
 
@@ -94,12 +94,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Reads what `save_checkpoint` wrote, onto the CPU; nothing in the file is executed. Raises CheckpointError naming
     the file, FileNotFoundError."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (FileNotFoundError, IsADirectoryError, PermissionError):
-        raise
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:  # OSError: a cut-off archive
-        told = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{path} is not a checkpoint: {told}") from error
+        content = read_tensors(path)
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not a checkpoint: {error}") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise CheckpointError(f"{path} is not a checkpoint of format {_FORMAT}, as `python -m training fit` writes it")
     content.pop("format")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +12,7 @@ from torch import Tensor, nn
 
 from reid_contract.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from training.pose.groups import KEYPOINTS
+from training.tensor_file import read_tensors
 
 _STRIDE = 32
 # What a publisher puts before our names. Official: the network's own names, `module.` where it was saved from several
@@ -83,13 +82,10 @@ def _our_name(name: str) -> str:
 def _read_state(file: Path) -> Mapping[str, Tensor]:
     """The state dict, bare or under `state_dict`; only tensors and plain values are unpickled."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # torch's, on files of its old format
-            checkpoint: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        told = (str(error).splitlines() or [type(error).__name__])[0]
+        checkpoint = read_tensors(file)
+    except ValueError as error:
         raise ValueError(
-            f"{file} cannot be read as a checkpoint of tensors ({told}); a file that holds other "
+            f"{file} cannot be read as a checkpoint of tensors ({error}); a file that holds other "
             "Python objects must first be reduced to its state_dict by someone who trusts it"
         ) from error
     state = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, Mapping) else checkpoint

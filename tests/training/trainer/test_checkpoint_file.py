@@ -38,9 +38,11 @@ def test_the_averaged_weights_are_the_model(tmp_path: Path) -> None:
 
 def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
     file = tmp_path / "notes.pt"
-    file.write_text("not a checkpoint")
-    with pytest.raises(CheckpointError, match=r"notes\.pt is not a checkpoint"):
-        load_checkpoint(file)
+    # each is another error of the unpickler
+    for text in ("not a checkpoint", "hello\n", "\x80", "c\n", "(", "j....", "."):
+        file.write_text(text, encoding="latin-1")
+        with pytest.raises(CheckpointError, match=r"notes\.pt is not a checkpoint: ."):
+            load_checkpoint(file)
     file.write_bytes(b"")
     with pytest.raises(CheckpointError, match=r"notes\.pt is not a checkpoint: ."):
         load_checkpoint(file)
