@@ -80,6 +80,14 @@ def _erase(options: argparse.Namespace) -> int:
     return 0
 
 
+def _erase_thumbnails(options: argparse.Namespace) -> int:
+    directory = _local(options.dir)
+    with closing(EmbeddedGalleries(directory)) as galleries:
+        for name in _chosen(galleries, options.gallery):
+            print(f"{name}: {galleries.open(name).erase_thumbnails(by=getpass.getuser())} thumbnails erased")
+    return 0
+
+
 def _export(options: argparse.Namespace) -> int:
     with _connected(options.dir) as galleries, _bar(f"exporting {options.gallery}") as report:
         count = export_gallery(galleries.open(options.gallery), options.folder, report)
@@ -107,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     erase.add_argument("--camera", action="append", metavar="ID", help="may be given several times")
     erase.add_argument("--since", metavar="TIME", help="captured at or after, RFC 3339 with a zone")
     erase.add_argument("--until", metavar="TIME", help="captured before, RFC 3339 with a zone")
+    _command(commands, "erase-thumbnails", _erase_thumbnails, "erase all pictures, keep the entries")
     for name, run, text in (
         ("export", _export, "write a gallery as JSON lines and npz"),
         ("import", _import, "read what export wrote into a gallery, here or in Milvus"),

@@ -102,6 +102,13 @@ class EmbeddedGallery:
         self._audit.record("erase", self._name, by=by, count=count, where=describe(where))
         return count
 
+    def erase_thumbnails(self, *, by: str) -> int:
+        """Deletes all pictures and keeps the entries; when this returns, no byte of them is left in any file."""
+        self._audit.check()
+        count = self._storage.erase_thumbnails()
+        self._audit.record("erase", self._name, by=by, count=count, what="thumbnails")
+        return count
+
     def page(self, where: Filter = EVERYTHING, *, cursor: str | None = None, limit: int = 100) -> Page:
         """The cursor is the last id of the page before."""
         check_filter(where)

@@ -118,6 +118,18 @@ class Storage:
                 self._rewrite()
             return len(slots)
 
+    def erase_thumbnails(self) -> int:
+        """Removes the pictures and rewrites every file that may still hold a byte of them; the entries stay."""
+        with self._write():
+            with self.store.db.transaction():
+                count = self.store.remove_thumbnails()
+                if not count and self.store.clean():
+                    return 0
+                self.store.set_erasing(True)
+                self.store.db.commit()
+            self._rewrite()
+            return count
+
     def compact(self, progress: Progress = no_progress) -> None:
         """Moves entries into free slots until there are none between them, and gives the space back."""
         with self._write():

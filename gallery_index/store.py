@@ -88,6 +88,10 @@ class Store:
         self.db.write(f"DELETE FROM thumbnail WHERE slot {_LISTED}", listed)
         self.db.write(f"DELETE FROM entry WHERE slot {_LISTED}", listed)
 
+    def remove_thumbnails(self) -> int:
+        """All pictures; the entries stay. Returns how many there were."""
+        return len(self.db.write("DELETE FROM thumbnail RETURNING slot"))
+
     def move(self, slot: int, to: int, seq: int) -> None:
         """Gives an entry another slot, for compaction."""
         for table in ("attribute", "thumbnail"):

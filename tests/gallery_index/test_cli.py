@@ -31,7 +31,7 @@ def make(number: int) -> Entry:
         (row / np.linalg.norm(row)).astype(np.float32),
         f"p{number // 10}" if number % 10 else None,
         {"note": f"ü{number}"},
-        b"jpeg" if number % 3 else None,
+        b"a-picture" if number % 3 else None,
     )
 
 
@@ -67,6 +67,29 @@ def test_erase_and_compact(directory: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["compact", str(directory)]) == 0
     assert "MiB now" in capsys.readouterr().out
     assert main(["verify", str(directory)]) == 0
+
+
+def test_pictures_alone_are_erased(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def with_pictures() -> list[str]:
+        return [path.name for path in (directory / "people").iterdir() if b"a-picture" in path.read_bytes()]
+
+    assert with_pictures()
+    assert main(["erase-thumbnails", str(directory), "--gallery", "people"]) == 0
+    assert not with_pictures()
+    assert main(["erase-thumbnails", str(directory)]) == 0
+    told = capsys.readouterr().out
+    assert "people: 200 thumbnails erased" in told
+    assert "people: 0 thumbnails erased" in told
+    assert main(["verify", str(directory)]) == 0
+    galleries = connect(f"file:{directory}")
+    gallery = galleries.open("people", SPEC)
+    assert gallery.count() == 300
+    assert gallery.thumbnail("e0001") is None
+    assert not gallery.get("e0001").has_thumbnail
+    assert gallery.search(make(1).embedding[None], k=1, by="test")[0][0].sighting.id == "e0001"
+    galleries.close()
+    audit = "".join(path.read_text() for path in directory.glob("audit-*.jsonl"))
+    assert '"action": "erase", "gallery": "people", "count": 200, "what": "thumbnails"' in audit
 
 
 def test_export_and_import(directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,7 +226,7 @@ def test_a_directory_in_use_is_named(directory: Path, capsys: pytest.CaptureFixt
     galleries.close()
 
 
-@pytest.mark.parametrize("command", ["info", "verify", "compact", "erase", "export", "import"])
+@pytest.mark.parametrize("command", ["info", "verify", "compact", "erase", "erase-thumbnails", "export", "import"])
 def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([command, "--help"])
