@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 PAGE = Path(__file__).parent / "page"
 API_PAGE = Path(__file__).parent / "api_page"
 DEFAULT_GALLERY = "default"
+_LOOK_EVERY_S = 5.0
 _WRITERS = 2  # an erasure and, beside it, enrolment; one gallery has one writer at a time
 
 
@@ -64,14 +65,15 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         services = _services(settings, encoder, galleries, keys=keys, health=health, metrics=metrics)
         await services.in_thread(_prepare, services)
-        expiry = asyncio.create_task(_expire_now_and_then(services))
+        tasks = [asyncio.create_task(work(services)) for work in (_expire_now_and_then, _give_up_a_hung_model)]
         health.ready = True
         try:
             yield {"services": services}
         finally:
             health.draining = True
             services.admission.close()
-            expiry.cancel()
+            for task in tasks:
+                task.cancel()
             await asyncio.to_thread(services.pipeline.close)
             for pool in (services.readers, services.writers):
                 pool.shutdown(wait=True)
@@ -155,6 +157,14 @@ def _prepare(services: Services) -> None:
         services.galleries.create(DEFAULT_GALLERY, services.space, by="service")
     except GalleryError as error:
         log.warning("the gallery %r cannot be used: %s", DEFAULT_GALLERY, error)
+
+
+async def _give_up_a_hung_model(services: Services) -> None:
+    """Ends the service, for its supervisor to restart: a device that does not answer may answer another process."""
+    while not services.pipeline.batcher.hopeless:
+        await asyncio.sleep(_LOOK_EVERY_S)
+    log.error("the model has not answered for minutes; the service stops")
+    services.health.break_down()
 
 
 async def _expire_now_and_then(services: Services) -> None:

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 Pixels = NDArray[np.uint8]
 
 _STUCK_S = 20.0  # no batch takes so long; one that does is waiting for a device that does not answer
+_HOPELESS_S = 120.0  # and then only another process may reach it
 
 
 @dataclass(eq=False, slots=True)
@@ -118,9 +119,17 @@ class Batcher:
         return self.failures_in_a_row == 0 and self._thread.is_alive() and not self._stuck
 
     @property
+    def hopeless(self) -> bool:
+        """Whether a batch has run for so long that it will never end."""
+        return self._runs_longer_than(_HOPELESS_S)
+
+    @property
     def _stuck(self) -> bool:
+        return self._runs_longer_than(_STUCK_S)
+
+    def _runs_longer_than(self, seconds: float) -> bool:
         began = self._began
-        return began is not None and time.monotonic() - began > _STUCK_S
+        return began is not None and time.monotonic() - began > seconds
 
     @property
     def queued(self) -> int:

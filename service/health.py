@@ -29,7 +29,7 @@ class Health:
     def complaint(self) -> str | None:
         """Why no traffic should come; None when all is well."""
         if self.broken:
-            return "the model failed too often in a row; the service is stopping"
+            return "the model failed too often in a row, or answers no more; the service is stopping"
         if self.draining:
             return "the service is draining before it stops"
         if not self.ready:

@@ -20,6 +20,7 @@ import pytest
 import uvicorn
 from starlette.testclient import TestClient
 
+from service import app as application
 from service import batcher, connections, pipeline
 from service.app import create_app
 from service.bodies import vectors
@@ -169,6 +170,25 @@ def test_nobody_waits_for_a_model_that_hangs(start: Start, crop: Crop, monkeypat
     while client.get("/readyz").status_code != 200:
         assert time.monotonic() - began < WAIT_S
     assert client.post("/embed", content=crop(1), headers=JPEG).status_code == 200
+
+
+def test_a_model_that_never_answers_ends_the_service(crop: Crop, monkeypatch: pytest.MonkeyPatch) -> None:
+    released, stopped = threading.Event(), threading.Event()
+    monkeypatch.setattr(batcher, "_STUCK_S", 0.1)
+    monkeypatch.setattr(batcher, "_HOPELESS_S", 0.3)
+    monkeypatch.setattr(application, "_LOOK_EVERY_S", 0.05)
+    encoder = FakeEncoder(before=lambda _: released.wait(3 * WAIT_S) and None)
+    health = Health(stop=stopped.set)
+    app = create_app(Settings(threads=1), encoder=encoder, galleries=MemoryGalleries(), health=health)
+    try:
+        with TestClient(app, base_url="http://127.0.0.1") as client:
+            assert not stopped.wait(0.5)
+            client.post("/embed", content=crop(1), headers={**JPEG, "X-Request-Deadline-Ms": "100"})
+            assert stopped.wait(WAIT_S)
+            assert health.broken
+            assert "answers no more" in client.get("/readyz").json()["detail"]
+    finally:
+        released.set()
 
 
 def test_nor_does_the_end_of_the_service(crop: Crop, monkeypatch: pytest.MonkeyPatch) -> None:
