@@ -69,7 +69,7 @@ class ImpatientProtocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:
             services: Services = self.app_state["services"]
             self.transport.write(services.door.head_too_large(MAX_HEAD))
-        self.cycle = _ANSWERED
+            self.cycle = _ANSWERED
         self.transport.close()
 
     def _refusal(self) -> bytes | None:

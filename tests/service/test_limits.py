@@ -101,6 +101,10 @@ def test_nor_may_a_body_in_chunks_end_in_a_flood(after: bytes) -> None:
         with suppress(ConnectionError):
             line.sendall(after)
             assert line.recv(65536) == b""
+        held = "reid_body_bytes 5.0"  # until the request has heard that its connection is gone
+        began = time.monotonic()
+        while held in httpx.get(f"{url}/metrics").text:
+            assert time.monotonic() - began < WAIT_S
 
 
 def test_of_many_faults_the_first_are_told(client: TestClient) -> None:
