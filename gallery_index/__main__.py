@@ -81,10 +81,9 @@ def _erase(options: argparse.Namespace) -> int:
 
 
 def _erase_thumbnails(options: argparse.Namespace) -> int:
-    directory = _local(options.dir)
-    with closing(EmbeddedGalleries(directory)) as galleries:
+    with _connected(options.dir) as galleries:
         for name in _chosen(galleries, options.gallery):
-            print(f"{name}: {galleries.open(name).erase_thumbnails(by=getpass.getuser())} thumbnails erased")
+            print(f"{name}: {galleries.open(name).erase_thumbnails(by=options.by)} thumbnails erased")
     return 0
 
 
@@ -115,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     erase.add_argument("--camera", action="append", metavar="ID", help="may be given several times")
     erase.add_argument("--since", metavar="TIME", help="captured at or after, RFC 3339 with a zone")
     erase.add_argument("--until", metavar="TIME", help="captured before, RFC 3339 with a zone")
-    _command(commands, "erase-thumbnails", _erase_thumbnails, "erase all pictures, keep the entries")
+    pictures = _command(commands, "erase-thumbnails", _erase_thumbnails, "erase all pictures, keep the entries")
     for name, run, text in (
         ("export", _export, "write a gallery as JSON lines and npz"),
         ("import", _import, "read what export wrote into a gallery, here or in Milvus"),
@@ -123,7 +122,8 @@ def _parser() -> argparse.ArgumentParser:
         transfer = _command(commands, name, run, text, gallery_required=True)
         transfer.add_argument("folder", type=Path, metavar="FOLDER", help="of the export")
         transfer.set_defaults(by=getpass.getuser())
-    erase.set_defaults(by=getpass.getuser())
+    for changing in (erase, pictures):
+        changing.set_defaults(by=getpass.getuser())
     return parser
 
 

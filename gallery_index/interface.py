@@ -58,6 +58,10 @@ class Gallery(Protocol):
         Raises InvalidRequest for a filter that allows everything."""
         ...
 
+    def erase_thumbnails(self, *, by: str) -> int:
+        """Wipes all pictures as `erase` does, and keeps the entries. Returns how many pictures there were."""
+        ...
+
     def page(self, where: Filter = EVERYTHING, *, cursor: str | None = None, limit: int = 100) -> Page:
         """limit: 1 to 1000. Entries that are there throughout appear exactly once, whatever changes meanwhile."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -43,6 +44,7 @@ from gallery_index.vectors import Slots
 from reid_contract import EmbeddingSpec
 
 MOST = 16_384  # candidates of one query; Milvus's own limit
+REWRITTEN_AT_ONCE = 200  # whole entries: at most 15 MB, and Milvus refuses 64
 
 
 class Collection(NamedTuple):
@@ -122,10 +124,22 @@ class MilvusGallery:
             raise InvalidRequest("the filter of an erasure is empty; allowed: one that says what to erase")
         self._audit.check()
         count = self._delete(expression(where))
-        with self._calls():
-            self._client.flush(self._collection)
-            self._client.compact(self._collection)
+        self._compact()
         self._audit.record("erase", self._name, by=by, count=count, where=describe(where))
+        return count
+
+    def erase_thumbnails(self, *, by: str) -> int:
+        """Stores every entry that has a picture again, without it, and asks Milvus to compact."""
+        self._audit.check()
+        count = 0
+        with self._writing:  # nobody's newer entry may be replaced by the one that was read before
+            for entries in iter(self._with_thumbnails, []):
+                bare = [to_row(replace(entry, thumbnail=None), entry.embedding) for entry in entries]
+                with self._calls():
+                    self._client.upsert(self._collection, bare)
+                count += len(bare)
+        self._compact()
+        self._audit.record("erase", self._name, by=by, count=count, what="thumbnails")
         return count
 
     def page(self, where: Filter = EVERYTHING, *, cursor: str | None = None, limit: int = 100) -> Page:
@@ -229,6 +243,15 @@ class MilvusGallery:
             if count:
                 self._client.delete(self._collection, filter=where)
         return count
+
+    def _with_thumbnails(self) -> list[Entry]:
+        with self._calls():
+            return list(map(to_entry, self._query("has_thumbnail == true", WHOLE, REWRITTEN_AT_ONCE)))
+
+    def _compact(self) -> None:
+        with self._calls():
+            self._client.flush(self._collection)
+            self._client.compact(self._collection)
 
     def _count(self, where: str) -> int:
         return int(self._client.query(self._collection, where, ["count(*)"])[0]["count(*)"])

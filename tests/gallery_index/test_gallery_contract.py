@@ -15,6 +15,7 @@ from gallery_index import (
     Gallery,
     InvalidRequest,
     ModelMismatch,
+    Sighting,
     UnknownEntry,
     UnknownGallery,
 )
@@ -95,6 +96,24 @@ def test_delete(gallery: Gallery) -> None:
     with pytest.raises(UnknownEntry):
         gallery.thumbnail("e0001")
     assert "e0001" not in ids(gallery.search(unit(1)[None], k=10, by="test")[0])
+
+
+def test_pictures_alone_are_erased(gallery: Gallery) -> None:
+    moment = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+    given = [
+        entry(1, person_id=None, thumbnail=b"one"),
+        entry(2, captured_at=moment, attributes={"a": "ü\u4eba", "b": 1.5, "c": True}, thumbnail=b"\xfftwo"),
+        entry(3),
+    ]
+    gallery.upsert(given, by="test")
+    assert gallery.erase_thumbnails(by="test") == 2
+    assert gallery.erase_thumbnails(by="test") == 0
+    assert gallery.count() == 3
+    for was in given:
+        left = gallery.get(was.id)
+        assert left == Sighting(was.id, was.camera_id, was.captured_at, was.person_id, was.attributes)
+        assert gallery.thumbnail(was.id) is None
+        np.testing.assert_allclose(gallery.vector(was.id), was.embedding, atol=1e-6)
 
 
 def test_erase_by_person_and_by_filter(gallery: Gallery) -> None:
