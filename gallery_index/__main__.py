@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -16,8 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gallery_index.connection import connect
 from gallery_index.directory import EmbeddedGalleries
-from gallery_index.errors import GalleryError, InvalidRequest
-from gallery_index.interface import Galleries
+from gallery_index.errors import GalleryError, InvalidRequest, StorageFailed
+from gallery_index.interface import Galleries, Gallery
 from gallery_index.progress import Progress as Report
 from gallery_index.transfer import export_gallery, import_gallery
 from gallery_index.types import Filter
@@ -74,17 +75,24 @@ def _erase(options: argparse.Namespace) -> int:
         since=_time("--since", options.since),
         until=_time("--until", options.until),
     )
-    with _connected(options.dir) as galleries:
-        for name in _chosen(galleries, options.gallery):
-            print(f"{name}: {galleries.open(name).erase(where, by=options.by)} entries erased")
-    return 0
+    return _erase_each(options, "entries", lambda gallery: gallery.erase(where, by=options.by))
 
 
 def _erase_thumbnails(options: argparse.Namespace) -> int:
+    return _erase_each(options, "thumbnails", lambda gallery: gallery.erase_thumbnails(by=options.by))
+
+
+def _erase_each(options: argparse.Namespace, what: str, erase: Callable[[Gallery], int]) -> int:
+    """One gallery that fails must not keep what is in the others."""
+    failed = False
     with _connected(options.dir) as galleries:
         for name in _chosen(galleries, options.gallery):
-            print(f"{name}: {galleries.open(name).erase_thumbnails(by=options.by)} thumbnails erased")
-    return 0
+            try:
+                print(f"{name}: {erase(galleries.open(name))} {what} erased")
+            except StorageFailed as error:
+                print(f"error: {error}", file=sys.stderr)
+                failed = True
+    return 1 if failed else 0
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -121,10 +129,18 @@ def _parser() -> argparse.ArgumentParser:
     ):
         transfer = _command(commands, name, run, text, gallery_required=True)
         transfer.add_argument("folder", type=Path, metavar="FOLDER", help="of the export")
-        transfer.set_defaults(by=getpass.getuser())
+        transfer.set_defaults(by=_user())
     for changing in (erase, pictures):
-        changing.set_defaults(by=getpass.getuser())
+        changing.set_defaults(by=_user())
     return parser
+
+
+def _user() -> str:
+    """For the audit log; a container's user may have a number only."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _command(

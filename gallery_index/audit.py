@@ -14,11 +14,12 @@ from threading import Lock
 from typing import Literal, Protocol
 
 from gallery_index.errors import AuditFailed
+from gallery_index.files import sync_directory
 from gallery_index.types import Filter
 
 _stream = logging.getLogger(__name__)
 
-Action = Literal["create", "enrol", "search", "delete", "erase", "retention", "expire", "drop"]
+Action = Literal["create", "enrol", "search", "delete", "erase", "retention", "drop"]
 
 
 class Audit(Protocol):
@@ -47,8 +48,10 @@ class AuditStream:
 class AuditLog:
     """Appends only. `by` is the caller's name as the service knows it; ids and filters say what was meant."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, durable: bool) -> None:
+        """durable: a change's line is on the disk when `record` returns. A search's may be lost in a power cut."""
         self._directory = directory
+        self._durable = durable
         self._appending = Lock()
 
     def check(self) -> None:
@@ -59,13 +62,17 @@ class AuditLog:
     def record(self, action: Action, gallery: str, *, by: str, count: int, **details: object) -> None:
         """As in Audit: all of a line or nothing of it."""
         now = datetime.now(UTC)
-        line = _line(now, action, gallery, by=by, count=count, **details).encode() + b"\n"
+        line = _line(now, action, gallery, by=by, count=count, **details).encode(errors="backslashreplace") + b"\n"
         what = "the search is not answered" if action == "search" else f"{action} is done and stored, but not noted"
         with self._appending, self._opened(now, what) as log:
             size = os.fstat(log).st_size
             if os.write(log, line) < len(line):  # half a line would spoil the next one too
                 os.ftruncate(log, size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if self._durable and action != "search":
+                os.fdatasync(log)
+                if size == 0:
+                    sync_directory(self._directory)
 
     @contextmanager
     def _opened(self, now: datetime, what: str) -> Iterator[int]:

@@ -87,7 +87,11 @@ class Database:
             raise StorageFailed(f"the log of {self.path} could not be emptied: another process reads the file")
 
     def vacuum(self) -> None:
-        """Writes the file anew. secure_delete alone leaves copies behind where SQLite moved cells between pages."""
+        """Writes the file anew. secure_delete alone leaves copies behind where SQLite moved cells between pages.
+
+        Its temporary copy lies beside the file: where the system keeps such, there may be too little room."""
+        beside = str(self.path.parent).replace("'", "''")
+        self.write(f"PRAGMA temp_store_directory = '{beside}'")
         self.write("VACUUM")
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from functools import partial
 from pathlib import Path
@@ -19,12 +20,13 @@ from gallery_index.files import sync_directory
 from gallery_index.gallery import EmbeddedGallery
 from gallery_index.store import FILE, Store
 from gallery_index.tuning import Tuning
-from gallery_index.validation import check_name, check_same_model
+from gallery_index.validation import check_name, check_same_model, is_name
 from reid_contract import EmbeddingSpec
 
 DEFAULT = Tuning()
 LOCK = "lock"
-UNFINISHED = "."  # a folder that begins so is half created or half dropped
+HALF_CREATED, HALF_DROPPED = ".new-", ".dropped-"  # and 32 hexadecimal digits: a folder's name
+_UNFINISHED = re.compile(rf"(?:{re.escape(HALF_CREATED)}|{re.escape(HALF_DROPPED)})[0-9a-f]{{32}}")
 
 
 class EmbeddedGalleries:
@@ -36,6 +38,7 @@ class EmbeddedGalleries:
         self._directory = directory
         self._opened: dict[str, EmbeddedGallery] = {}
         self._changing = Lock()
+        self._closed = False
         self._lock = FileLock(directory / LOCK)
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -47,18 +50,19 @@ class EmbeddedGalleries:
             ) from None
         except OSError as error:
             raise StorageFailed(f"{directory} cannot be used: {error.strerror or error}") from error
-        self._audit = AuditLog(directory)
+        self._audit = AuditLog(directory, durable=durability == "full")
         threads = threads or len(os.sched_getaffinity(0))
         self._make = partial(EmbeddedGallery, audit=self._audit, durability=durability, threads=threads, tuning=tuning)
 
     def names(self) -> list[str]:
         """In alphabetical order."""
-        return sorted(path.parent.name for path in self._directory.glob(f"[!{UNFINISHED}]*/{FILE}"))
+        return sorted(path.parent.name for path in self._directory.glob(f"*/{FILE}") if is_name(path.parent.name))
 
     def create(self, name: str, embedding: EmbeddingSpec, *, by: str) -> EmbeddedGallery:
         """Idempotent for the same model."""
         check_name(name)
         with self._changing:
+            self._check_open()
             if name in self.names():
                 return self._open(name, embedding)
             self._audit.check()
@@ -79,15 +83,19 @@ class EmbeddedGalleries:
         """Waits for running calls; callers that still hold the gallery meet UnknownGallery."""
         check_name(name)
         with self._changing:
+            self._check_open()
             if name not in self.names():
                 raise UnknownGallery(f"there is no gallery {name!r}")
             self._audit.check()
             if gallery := self._opened.pop(name, None):
                 gallery.close()
-            doomed = self._directory / f"{UNFINISHED}dropped-{uuid4().hex}"
-            (self._directory / name).rename(doomed)
-            shutil.rmtree(doomed)
-            self._audit.record("drop", name, by=by, count=0)
+            try:
+                self._drop(name)
+            except OSError as error:
+                raise StorageFailed(f"{self._directory / name} cannot be dropped: {error.strerror or error}") from error
+            finally:
+                if name not in self.names():
+                    self._audit.record("drop", name, by=by, count=0)
 
     def expire(self) -> int:
         """Erases what is past its gallery's retention."""
@@ -96,11 +104,18 @@ class EmbeddedGalleries:
     def close(self) -> None:
         """Waits for running calls, then gives up the directory."""
         with self._changing:
+            self._closed = True
             while self._opened:
                 self._opened.popitem()[1].close()
             self._lock.release()
 
+    def _check_open(self) -> None:
+        """Without the lock another process may write the same slots."""
+        if self._closed:
+            raise StorageFailed(f"{self._directory} is closed")
+
     def _open(self, name: str, embedding: EmbeddingSpec | None) -> EmbeddedGallery:
+        self._check_open()
         if name not in self._opened:
             if name not in self.names():
                 raise UnknownGallery(f"there is no gallery {name!r}")
@@ -110,17 +125,32 @@ class EmbeddedGalleries:
 
     def _create(self, name: str, embedding: EmbeddingSpec) -> None:
         """Under another name first: a gallery is there whole or not at all."""
-        unfinished = self._directory / f"{UNFINISHED}new-{uuid4().hex}"
-        unfinished.mkdir(mode=0o700)
-        Store.create(unfinished / FILE, embedding)
-        unfinished.rename(self._directory / name)
+        home, unfinished = self._directory / name, self._directory / f"{HALF_CREATED}{uuid4().hex}"
+        if home.exists():
+            raise StorageFailed(f"{home} is there without its {FILE}; restore that, or move the folder away")
+        try:
+            unfinished.mkdir(mode=0o700)
+            Store.create(unfinished / FILE, embedding)
+            unfinished.rename(home)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        sync_directory(self._directory)
+
+    def _drop(self, name: str) -> None:
+        """From the rename on it is gone; what cannot be removed now is removed when the directory is next opened."""
+        doomed = self._directory / f"{HALF_DROPPED}{uuid4().hex}"
+        (self._directory / name).rename(doomed)
+        sync_directory(self._directory)
+        shutil.rmtree(doomed)
         sync_directory(self._directory)
 
     def _expire(self, name: str) -> int:
         gallery = self.open(name)
-        return expire(gallery, gallery.retention_days(), unfinished=gallery.erasing())
+        gallery.finish_erasure()
+        return expire(gallery, gallery.retention_days())
 
     def _sweep(self) -> None:
-        """Removes what an interrupted create or drop has left."""
-        for folder in self._directory.glob(f"{UNFINISHED}*-*"):
-            shutil.rmtree(folder)
+        """Removes what an interrupted create or drop has left; hidden folders of others stay."""
+        for folder in self._directory.iterdir():
+            if _UNFINISHED.fullmatch(folder.name):
+                shutil.rmtree(folder)

@@ -29,6 +29,16 @@ class StorageFailed(GalleryError):
     """The disk is full, read-only or damaged; nothing of the refused call was stored."""
 
 
+class ErasureUnfinished(StorageFailed):
+    """What was to be erased is gone from every answer, its bytes are still in a file. The next erasure, expiry or
+    opening rewrites that."""
+
+    def __init__(self, message: str, count: int) -> None:
+        """count: of what is gone."""
+        super().__init__(message)
+        self.count = count
+
+
 class AuditFailed(StorageFailed):
     """The audit log cannot be written; the message says what became of the call. Calls are refused before they change
     anything where the log cannot be opened; where it fails later, what was asked is done and stored, but not noted."""

@@ -30,11 +30,9 @@ def expire_all(names: Iterable[str], expire: Callable[[str], int]) -> int:
     return erased
 
 
-def expire(gallery: Gallery, days: int | None, *, unfinished: bool = False) -> int:
-    """Erases what was captured longer ago than `days`; None keeps everything.
-
-    unfinished: whether an erasure failed half way; its entries are gone, their bytes are not."""
+def expire(gallery: Gallery, days: int | None) -> int:
+    """Erases what was captured longer ago than `days`; None keeps everything."""
     if days is None:
         return 0
     old = Filter(until=datetime.now(UTC) - timedelta(days=days))
-    return gallery.erase(old, by="retention") if unfinished or gallery.count(old) else 0
+    return gallery.erase(old, by="retention") if gallery.count(old) else 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from gallery_index.audit import AuditLog, describe
 from gallery_index.database import Durability
-from gallery_index.errors import InvalidRequest, UnknownEntry
+from gallery_index.errors import ErasureUnfinished, InvalidRequest, UnknownEntry
 from gallery_index.interface import EVERYTHING
 from gallery_index.progress import Progress, no_progress
 from gallery_index.scan import Hits
@@ -21,6 +21,7 @@ from gallery_index.validation import (
     MAX_RETENTION_DAYS,
     check_entries,
     check_filter,
+    check_ids,
     check_number,
     check_queries,
     check_search,
@@ -60,6 +61,7 @@ class EmbeddedGallery:
 
     def get(self, entry_id: str) -> Sighting:
         """Raises UnknownEntry."""
+        check_ids([entry_id])
         with self._storage.reading():
             found = self._store.by_ids([entry_id])
         for sighting in found.values():
@@ -76,6 +78,7 @@ class EmbeddedGallery:
 
     def read(self, ids: Sequence[str]) -> list[Entry]:
         """Those that exist, in the order of their ids."""
+        check_ids(ids)
         with self._storage.reading():
             found = self._store.by_ids(ids)
             thumbnails = self._store.thumbnails(list(found))
@@ -87,6 +90,7 @@ class EmbeddedGallery:
 
     def delete(self, ids: Sequence[str], *, by: str) -> int:
         """Returns how many existed."""
+        check_ids(ids)
         self._audit.check()
         count = self._storage.remove(ids) if ids else 0
         self._audit.record("delete", self._name, by=by, count=count, ids=list(ids))
@@ -97,22 +101,17 @@ class EmbeddedGallery:
         check_filter(where)
         if where == EVERYTHING:
             raise InvalidRequest("the filter of an erasure is empty; allowed: one that says what to erase")
-        self._audit.check()
-        count = self._storage.erase(where)
-        self._audit.record("erase", self._name, by=by, count=count, where=describe(where))
-        return count
+        return self._erased(partial(self._storage.erase, where), by=by, where=describe(where))
 
     def erase_thumbnails(self, *, by: str) -> int:
         """Deletes all pictures and keeps the entries; when this returns, no byte of them is left in any file."""
-        self._audit.check()
-        count = self._storage.erase_thumbnails()
-        self._audit.record("erase", self._name, by=by, count=count, what="thumbnails")
-        return count
+        return self._erased(self._storage.erase_thumbnails, by=by, what="thumbnails")
 
     def page(self, where: Filter = EVERYTHING, *, cursor: str | None = None, limit: int = 100) -> Page:
         """The cursor is the last id of the page before."""
         check_filter(where)
         check_number("limit", limit, 1, MAX_PAGE)
+        check_ids([cursor] if cursor else [])
         with self._storage.reading():
             sightings = self._store.page(where, cursor or "", limit + 1)
         more = len(sightings) > limit
@@ -146,6 +145,7 @@ class EmbeddedGallery:
         queries = check_queries(queries, self._embedding.dim)
         check_search(k, min_score, fuse, rerank=rerank)
         check_filter(where)
+        check_ids([] if exclude_id is None else [exclude_id])
         request = Request(k, min_score, group_by_person, fuse, rerank)
         answers = [
             matches
@@ -171,10 +171,9 @@ class EmbeddedGallery:
         with self._storage.reading():
             return self._store.retention_days()
 
-    def erasing(self) -> bool:
-        """Whether an erasure failed half way: the next one, or the next opening, finishes it."""
-        with self._storage.reading():
-            return self._store.erasing()
+    def finish_erasure(self) -> None:
+        """Rewrites the files of an erasure that failed half way, if there was one."""
+        self._storage.finish_erasure()
 
     def compact(self, progress: Progress = no_progress) -> None:
         """Gives the space of deleted entries back and rewrites what is cached."""
@@ -183,6 +182,17 @@ class EmbeddedGallery:
     def close(self) -> None:
         """Waits for running calls."""
         self._storage.close()
+
+    def _erased(self, erase: Callable[[], int], *, by: str, **details: object) -> int:
+        """Notes what is gone, also where its bytes are not yet."""
+        self._audit.check()
+        try:
+            count = erase()
+        except ErasureUnfinished as unfinished:
+            self._audit.record("erase", self._name, by=by, count=unfinished.count, finished=False, **details)
+            raise
+        self._audit.record("erase", self._name, by=by, count=count, **details)
+        return count
 
     def _answers(
         self, request: Request, queries: Embedding, *, where: Filter, exclude_id: str | None

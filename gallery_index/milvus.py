@@ -58,6 +58,7 @@ class MilvusGalleries:
             if name not in self.names():
                 self._audit.check()
                 with milvus_errors(name):
+                    self._client.delete(SETTINGS, filter=one_of("name", [name]))  # of one that was dropped half
                     self._create(_collection_name(name), schema(embedding))
                 self._audit.record("create", name, by=by, count=0, model_id=embedding.model_id)
             return self._open(name, embedding)

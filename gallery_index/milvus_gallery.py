@@ -36,6 +36,7 @@ from gallery_index.validation import (
     MAX_RETENTION_DAYS,
     check_entries,
     check_filter,
+    check_ids,
     check_number,
     check_queries,
     check_search,
@@ -91,6 +92,7 @@ class MilvusGallery:
 
     def get(self, entry_id: str) -> Sighting:
         """Raises UnknownEntry."""
+        check_ids([entry_id])
         with self._calls():
             for row in self._query(one_of("id", [entry_id]), SIGHTING, 1):
                 return to_sighting(row)
@@ -106,12 +108,14 @@ class MilvusGallery:
 
     def read(self, ids: Sequence[str]) -> list[Entry]:
         """Those that exist, in the order of their ids."""
+        check_ids(ids)
         with self._calls():
             rows = self._query(one_of("id", ids), WHOLE, max(1, len(ids)))
         return sorted(map(to_entry, rows), key=lambda entry: entry.id)
 
     def delete(self, ids: Sequence[str], *, by: str) -> int:
         """Returns how many existed."""
+        check_ids(ids)
         self._audit.check()
         count = self._delete(one_of("id", ids))
         self._audit.record("delete", self._name, by=by, count=count, ids=list(ids))
@@ -146,6 +150,7 @@ class MilvusGallery:
         """The cursor is the last id of the page before."""
         check_filter(where)
         check_number("limit", limit, 1, MAX_PAGE)
+        check_ids([cursor] if cursor else [])
         after = f" and id > {quote(cursor)}" if cursor else ""
         with self._calls():
             rows = self._query(expression(where) + after, SIGHTING, limit + 1)
@@ -196,6 +201,7 @@ class MilvusGallery:
         queries = check_queries(queries, self._embedding.dim)
         check_search(k, min_score, fuse, rerank=rerank)
         check_filter(where)
+        check_ids([] if exclude_id is None else [exclude_id])
         limits = [] if where == EVERYTHING else [expression(where)]
         if exclude_id is not None:
             limits.append(f"id != {quote(exclude_id)}")

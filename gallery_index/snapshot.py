@@ -65,10 +65,10 @@ def load(path: Path, embedding: EmbeddingSpec, coarse: Coarse, newest: int) -> i
     for key, expected in _identity(embedding).items():
         if header.get(key) != expected:
             raise Unusable(f"the snapshot's {key} is {header.get(key)!r}, this gallery's is {expected!r}")
-    if header["seq"] > newest:
-        raise Unusable(f"the snapshot was taken at write {header['seq']}, the gallery is at {newest}")
     if zlib.crc32(data[:-4].data) != int.from_bytes(data[-4:].tobytes(), "little"):
         raise Unusable("the snapshot is torn: its checksum is wrong")
+    if header["seq"] > newest:
+        raise Unusable(f"the snapshot was taken at write {header['seq']}, the gallery is at {newest}")
     centre_bytes, per_block = 4 * embedding.dim, block_bytes(embedding.dim)
     for slots in header["slots"]:
         codes = begin + centre_bytes

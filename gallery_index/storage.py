@@ -11,7 +11,7 @@ import heapq
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import repeat
 from pathlib import Path
 from threading import Lock
@@ -23,7 +23,7 @@ from gallery_index.coarse import Coarse, Shard
 from gallery_index.columns import NOTHING_SEEN, Columns, Seen
 from gallery_index.database import Durability
 from gallery_index.engine import Engine
-from gallery_index.errors import StorageFailed, UnknownGallery
+from gallery_index.errors import ErasureUnfinished, StorageFailed, UnknownGallery
 from gallery_index.filters import microseconds
 from gallery_index.interface import EVERYTHING
 from gallery_index.locks import SharedLock
@@ -54,10 +54,13 @@ class Storage:
         self._snapshotting = Lock()
         self._background = ThreadPoolExecutor(1, "gallery-snapshot")
         self._pending: Future[None] | None = None
-        self.store = Store(directory / FILE, durability)
+        self._unwiped: list[int] = []
         self.columns = Columns()
-        with self._failures():
+        with ExitStack() as opened, self._failures():
+            self.store = Store(directory / FILE, durability)
+            opened.callback(self.store.db.close)
             self.vectors = VectorFile(directory / VECTORS, self.store.embedding().dim)
+            opened.callback(self.vectors.close)
             (directory / f"{snapshot.FILE}.tmp").unlink(missing_ok=True)
             used = self._load_columns()
             self._next = int(used.max(initial=-1)) + 1
@@ -69,7 +72,8 @@ class Storage:
             self._free: list[int] = np.flatnonzero(~self.engine.used[: self._next]).tolist()
             if self.store.erasing():
                 _log.warning("%s: finishing an erasure that was interrupted", directory)
-                self._rewrite()
+                self._finish_or_warn()
+            self._files = opened.pop_all()
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -115,7 +119,7 @@ class Storage:
             slots = self.store.slots(where).tolist()
             if slots or not self.store.clean():
                 self._remove(slots, erasing=True)
-                self._rewrite()
+                self._finish_erasure(len(slots))
             return len(slots)
 
     def erase_thumbnails(self) -> int:
@@ -125,14 +129,21 @@ class Storage:
                 count = self.store.remove_thumbnails()
                 if not count and self.store.clean():
                     return 0
-                self.store.set_erasing(True)
+                self.store.set_erasing()
                 self.store.db.commit()
-            self._rewrite()
+            self._finish_erasure(count)
             return count
+
+    def finish_erasure(self) -> None:
+        """Does what an erasure that failed has left to do, if there is any."""
+        with self._write():
+            if self.store.erasing():
+                self._finish_erasure(0)
 
     def compact(self, progress: Progress = no_progress) -> None:
         """Moves entries into free slots until there are none between them, and gives the space back."""
         with self._write():
+            self._wipe()
             movable = np.flatnonzero(self.engine.used)
             movable = movable[movable >= self.engine.entries]
             for begin in range(0, len(movable), MOVED_AT_ONCE):
@@ -161,15 +172,17 @@ class Storage:
             with self._lock.exclusive():
                 self._closed = True
                 self.engine.close()
-                self.vectors.close()
-                self.store.db.close()
+                self._files.close()
 
     @contextmanager
     def _write(self) -> Iterator[None]:
         with self._writing, self._failures():
             self._check_open()
             yield
-            self._tidy_up()
+            try:
+                self._tidy_up()
+            except (StorageFailed, OSError) as error:  # what was asked is stored; only the log stays long
+                _log.warning("%s: the log was not moved into the file (%s); it grows", self._directory, error)
 
     def _tidy_up(self) -> None:
         """What a write leaves to do now and then."""
@@ -192,7 +205,8 @@ class Storage:
         with self.store.db.transaction():
             self.store.remove(slots)
             self.store.next_seq()
-            self.store.set_erasing(erasing)
+            if erasing:
+                self.store.set_erasing()
             nothing = np.empty((0, self.vectors.dim), np.float32)
             self._commit(removed=slots, added=[], rows=nothing, seen=NOTHING_SEEN)
         self._give_back(slots)
@@ -207,15 +221,32 @@ class Storage:
             self._commit(removed=slots.tolist(), added=targets, rows=rows, seen=self.columns.at(slots))
         self._give_back(slots.tolist())
 
+    def _finish_or_warn(self) -> None:
+        """A gallery that cannot be rewritten can still be searched."""
+        try:
+            self._finish_erasure(0)
+        except ErasureUnfinished as error:
+            _log.error("%s", error)
+
+    def _finish_erasure(self, count: int) -> None:
+        try:
+            self._rewrite()
+        except (StorageFailed, OSError) as error:
+            raise ErasureUnfinished(
+                f"{self._directory}: {count} are gone from every answer, but their bytes are still in the files, "
+                f"which could not be rewritten ({error}); the next erasure, expiry or opening tries again",
+                count,
+            ) from error
+
     def _rewrite(self) -> None:
         """Every file anew that may still hold what was removed. If this is interrupted, the next opening does it."""
+        self._wipe()
         self.vectors.sync()
         self.store.db.vacuum()
         with self._lock.exclusive():
             self.store.db.empty_log()
         self._snapshot()
         with self.store.db.transaction():
-            self.store.set_erasing(False)
             self.store.set_clean()
             self.store.db.commit()
 
@@ -237,9 +268,18 @@ class Storage:
         return [*reused, *fresh]
 
     def _give_back(self, slots: list[int]) -> None:
-        self.vectors.wipe(slots)
-        for slot in slots:
+        """After a commit nothing may fail any more: what cannot be zeroed now is zeroed later, and free then."""
+        self._unwiped += slots
+        try:
+            self._wipe()
+        except OSError as error:
+            _log.warning("%s: %d embeddings of removed entries not zeroed yet (%s)", self._directory, len(slots), error)
+
+    def _wipe(self) -> None:
+        self.vectors.wipe(self._unwiped)
+        for slot in self._unwiped:
             heapq.heappush(self._free, slot)
+        self._unwiped = []
 
     def _load_columns(self) -> Slots:
         """Returns the slots in use."""
@@ -264,7 +304,10 @@ class Storage:
 
     def _load(self, coarse: Coarse) -> Slots:
         path = self._directory / snapshot.FILE
-        return self.store.changed_since(snapshot.load(path, self.store.embedding(), coarse, self.store.seq()))
+        seq = snapshot.load(path, self.store.embedding(), coarse, self.store.seq())
+        if coarse.slots() > len(self.engine.used):
+            raise snapshot.Unusable("the snapshot is from before a compaction that was interrupted")
+        return self.store.changed_since(seq)
 
     def _snapshot_or_warn(self) -> None:
         try:

@@ -77,7 +77,7 @@ class Store:
         """Removes entries with all that belongs to them."""
         listed = _array(slots)
         if slots:
-            self.db.write("DELETE FROM meta WHERE key = 'clean'")
+            self._unclean()
         described = self.db.write(
             f"SELECT slot, attributes FROM entry WHERE attributes <> '{{}}' AND slot {_LISTED}", listed
         )
@@ -90,7 +90,10 @@ class Store:
 
     def remove_thumbnails(self) -> int:
         """All pictures; the entries stay. Returns how many there were."""
-        return len(self.db.write("DELETE FROM thumbnail RETURNING slot"))
+        count = len(self.db.write("DELETE FROM thumbnail RETURNING slot"))
+        if count:
+            self._unclean()
+        return count
 
     def move(self, slot: int, to: int, seq: int) -> None:
         """Gives an entry another slot, for compaction."""
@@ -104,18 +107,17 @@ class Store:
         if days is not None:
             self.db.write("INSERT INTO meta VALUES ('retention_days', ?)", str(days))
 
-    def set_erasing(self, under_way: bool) -> None:
-        """Marks an erasure whose files are not all rewritten yet."""
-        self.db.write("DELETE FROM meta WHERE key = 'erasing'")
-        if under_way:
-            self.db.write("INSERT INTO meta VALUES ('erasing', 'yes')")
+    def set_erasing(self) -> None:
+        """Marks an erasure whose files are not all rewritten yet; `set_clean` takes this back."""
+        self.db.write("INSERT OR REPLACE INTO meta VALUES ('erasing', 'yes')")
 
     def erasing(self) -> bool:
         """Whether an erasure was interrupted."""
         return self._meta("erasing") is not None
 
     def set_clean(self) -> None:
-        """Nothing that was ever removed is left in any file; `remove` takes this back."""
+        """Nothing that was ever removed is left in any file; whatever removes something takes this back."""
+        self.db.write("DELETE FROM meta WHERE key = 'erasing'")
         self.db.write("INSERT OR REPLACE INTO meta VALUES ('clean', 'yes')")
 
     def clean(self) -> bool:
@@ -216,6 +218,9 @@ class Store:
         if wrong := indexed ^ told:
             found.append(f"{len(wrong)} attributes differ between the entries and their index")
         return found
+
+    def _unclean(self) -> None:
+        self.db.write("DELETE FROM meta WHERE key = 'clean'")
 
     def _meta(self, key: str) -> str | None:
         rows = self.db.read("SELECT value FROM meta WHERE key = ?", key)

@@ -119,7 +119,7 @@ def _manifest(folder: Path) -> _Manifest:
         told = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise InvalidRequest(f"{folder} has no {MANIFEST}; allowed: a folder that export has finished") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"{path} is not JSON: {error}") from None
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise InvalidRequest(f"{path} is not of format {FORMAT}")
@@ -184,5 +184,5 @@ def _from_json(place: str, line: bytes, row: Embedding) -> Entry:
             attributes=told["attributes"],
             thumbnail=base64.b64decode(told["thumbnail"]) if "thumbnail" in told else None,
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidRequest(f"{place} is no entry: {type(error).__name__}: {error}") from None

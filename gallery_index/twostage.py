@@ -22,6 +22,9 @@ OVERSAMPLE = 16  # candidates for each answer, at first
 LEAST = 192  # candidates at first, whatever was asked for
 WIDEN = 2  # times more candidates in each further round, at least
 LEAP = 8  # times more in a last try of a single query: no estimate foretells the cliff behind one person's many crops
+LEAST_SPREAD = (
+    0.75  # of an estimate's error, times sqrt((1 - cosine²) / (D - 1)): RaBitQ's own (arXiv:2405.12497, sec. 3.2)
+)
 SURE = 5  # standard deviations; of errors that are near normal (rotation.py), three in ten million are larger
 PILOT, ENOUGH = 8, 6  # so many of a batch's queries are tried first; where fewer are sure, a scan of all costs less
 
@@ -80,14 +83,22 @@ def _decide(
     begin, missing = 0, math.inf
     for end in (max(len(chosen) // part, count) for part in (4, 2, 1)):
         exact[begin:end] = np.take(rows, chosen[begin:end], axis=0, mode="clip") @ query  # "raise": one copy more
-        spread = float(np.std(close[:end] - exact[:end]))
         hits = sorted_hits(chosen[:end], exact[:end], count)
+        last = float(hits.scores[-1])
+        spread = max(float(np.std(close[:end] - exact[:end])), _least_spread(last, rows.shape[1]))
         left_out = estimates[-1] if end == len(chosen) else close[end]
-        missing = float(left_out - (hits.scores[-1] - SURE * spread))
+        missing = float(left_out - (last - SURE * spread))
         if missing <= 0:
             return _Decision(hits, 0)
         begin = end
     return _Decision(None, _needed(estimates, missing))
+
+
+def _least_spread(cosine: float, dim: int) -> float:
+    """Of the errors of entries that are as near as `cosine` or nearer, and were left out.
+
+    What was seen may be less: a person's many crops, nearly the same, have nearly the same error."""
+    return LEAST_SPREAD * math.sqrt(max(0.0, 1 - cosine * cosine) / max(1, dim - 1))
 
 
 def _needed(estimates: Scores, missing: float) -> float:

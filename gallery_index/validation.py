@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC
 from typing import get_args
 
 import numpy as np
@@ -14,23 +15,29 @@ from gallery_index.types import Attributes, Embedding, Entry, Filter, Fusion
 from reid_contract import EmbeddingSpec
 
 MAX_K = 100_000
-MAX_RERANK_K = 200  # candidates that are re-ranked: the work grows with the square, and searches wait for it
+MAX_RERANK_K = 200  # candidates that are re-ranked: the work grows with the square
 MAX_PAGE = 1000
 MAX_RETENTION_DAYS = 36_500
 MAX_ID = 256
 MAX_ATTRIBUTES = 64
 LENGTH_TOLERANCE = 0.01  # a float16 export is off by about 1e-3
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_NAME = re.compile(r"(?!lock$)[a-z0-9][a-z0-9_-]{0,63}")  # `lock` is the name of a file there
 
 
 def check_name(name: str) -> str:
     """A gallery's name becomes a folder's: 1 to 64 of a-z, 0-9, '-' and '_'."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not is_name(name):
         raise InvalidRequest(
-            f"gallery name is {name!r}; allowed: 1 to 64 of a-z, 0-9, '-' and '_', beginning with a letter or digit"
+            f"gallery name is {name!r}; allowed: 1 to 64 of a-z, 0-9, '-' and '_', beginning with a letter or digit; "
+            "not 'lock'"
         )
     return name
+
+
+def is_name(text: str) -> bool:
+    """Whether a gallery may be called so."""
+    return _NAME.fullmatch(text) is not None
 
 
 def check_same_model(name: str, holds: EmbeddingSpec, given: EmbeddingSpec | None) -> None:
@@ -60,6 +67,12 @@ def check_entries(entries: Sequence[Entry], dim: int) -> Embedding:
     return _unit(np.stack([entry.embedding for entry in entries]), [f"embedding of {e.id!r}" for e in entries])
 
 
+def check_ids(ids: Iterable[str]) -> None:
+    """Ids that an entry could have. SQLite would read others as something else: text ends at a NUL."""
+    for key in ids:
+        _check_text("id", key)
+
+
 def check_queries(queries: Embedding, dim: int) -> Embedding:
     """Returns the queries, (Q, dim) float32, each of length 1 to the last digit."""
     if np.ndim(queries) != 2 or len(queries) < 1 or np.shape(queries)[1] != dim:
@@ -83,7 +96,10 @@ def check_number(name: str, value: int, low: int, high: int) -> None:
 
 
 def check_filter(where: Filter) -> None:
-    """Times with a zone, attributes flat."""
+    """Times with a zone, attributes flat, names that an entry could have."""
+    for field in ("cameras", "not_cameras", "persons", "not_persons"):
+        for name in getattr(where, field) or ():
+            _check_text(f"a name in filter.{field}", name)
     for name, time in (("since", where.since), ("until", where.until)):
         if time is not None and time.tzinfo is None:
             raise InvalidRequest(f"filter.{name} is {time.isoformat()}; allowed: a time with a zone")
@@ -98,6 +114,12 @@ def _check_sighting(entry: Entry) -> None:
         raise InvalidRequest(
             f"captured_at of {entry.id!r} is {entry.captured_at.isoformat()}; allowed: a time with a zone"
         )
+    try:
+        entry.captured_at.astimezone(UTC)
+    except OverflowError:
+        raise InvalidRequest(
+            f"captured_at of {entry.id!r} is {entry.captured_at.isoformat()}; allowed: the years 1 to 9999 in UTC"
+        ) from None
     _check_attributes(f"attributes of {entry.id!r}", entry.attributes)
 
 
@@ -118,8 +140,15 @@ def _check_attributes(name: str, attributes: Attributes) -> None:
         if isinstance(value, str):
             if value:
                 _check_text(f"{name}[{key!r}]", value)
-        elif not isinstance(value, int | float) or not math.isfinite(value):
-            raise InvalidRequest(f"{name}[{key!r}] is {value!r:.80}; allowed: text, a finite number, true or false")
+        elif not (_is_whole(value) or (isinstance(value, float) and math.isfinite(value))):
+            raise InvalidRequest(
+                f"{name}[{key!r}] is {value!r:.80}; "
+                "allowed: text, a finite number, a whole one of 64 bits, true or false"
+            )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and -(2**63) <= value < 2**63
 
 
 def _unit(rows: Embedding, names: list[str]) -> Embedding:

@@ -105,7 +105,7 @@ def test_a_full_disk_leaves_no_half_line(gallery: Gallery, tmp_path: Path) -> No
 
 
 def test_a_change_that_was_made_but_could_not_be_noted_says_so(tmp_path: Path) -> None:
-    log = AuditLog(tmp_path)
+    log = AuditLog(tmp_path, durable=True)
     log.check()
     with (
         no_file_grows_beyond(10),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from dataclasses import replace
 from io import BytesIO
@@ -67,6 +68,19 @@ def test_erase_and_compact(directory: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["compact", str(directory)]) == 0
     assert "MiB now" in capsys.readouterr().out
     assert main(["verify", str(directory)]) == 0
+
+
+def test_a_gallery_that_fails_does_not_keep_what_is_in_the_others(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    galleries = connect(f"file:{directory}")
+    galleries.create("another", SPEC, by="test").upsert([make(1)], by="test")
+    galleries.close()
+    os.truncate(directory / "another" / "vectors.f32", 0)
+    assert main(["erase", str(directory), "--person", "p1"]) == 1
+    told = capsys.readouterr()
+    assert "holds 0 embeddings" in told.err
+    assert "people: 9 entries erased" in told.out
 
 
 def test_pictures_alone_are_erased(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,6 +179,17 @@ def npz(embeddings: np.ndarray) -> bytes:
     return file.getvalue()
 
 
+def line(**changes: object) -> bytes:
+    told = {
+        "id": "e0000",
+        "camera_id": "c0",
+        "captured_at": "2026-01-01T00:00:00Z",
+        "person_id": None,
+        "attributes": {},
+    }
+    return json.dumps(told | changes).encode() + b"\n"
+
+
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
@@ -181,6 +206,14 @@ def npz(embeddings: np.ndarray) -> bytes:
         ("part-00000.npz", npz(np.zeros((300, DIM), np.float32)), "lines 1 to 256: embedding of 'e0000' has length 0"),
         ("part-00000.jsonl", b"{}\n", "has 1 lines for 300 embeddings"),
         ("part-00000.jsonl", b"{}\n" * 300, "part-00000.jsonl, line 1 is no entry: KeyError: 'attributes'"),
+        ("manifest.json", b"[" * 100_000, "manifest.json is not JSON"),
+        ("part-00000.jsonl", b"[" * 100_000 + b"\n" + b"{}\n" * 299, "line 1 is no entry: RecursionError"),
+        ("part-00000.jsonl", line(attributes={"n": 10**400}) * 300, "attributes of 'e0000'['n'] is 1000"),
+        (
+            "part-00000.jsonl",
+            line(captured_at="0001-01-01T00:00:00+14:00") * 300,
+            "allowed: the years 1 to 9999 in UTC",
+        ),
         ("part-00000.jsonl", b'{"attributes": []}\n' * 300, "part-00000.jsonl, line 1 is no entry: TypeError"),
     ],
 )
@@ -224,6 +257,22 @@ def test_a_directory_in_use_is_named(directory: Path, capsys: pytest.CaptureFixt
     assert main(["info", str(directory)]) == 1
     assert "in use by another process" in capsys.readouterr().err
     galleries.close()
+
+
+def test_a_user_without_a_name_has_a_number(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 54321")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    assert main(["erase", str(directory), "--person", "p1"]) == 0
+    assert f'"by": "uid {os.getuid()}"' in "".join(path.read_text() for path in directory.glob("audit-*.jsonl"))
+
+
+def test_a_name_that_is_no_text_is_told_so(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["erase", str(directory), "--person", "\udcff"]) == 1
+    assert "error: a name in filter.persons is" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["info", "verify", "compact", "erase", "erase-thumbnails", "export", "import"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -11,10 +12,12 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -66,9 +69,10 @@ def check_answers(directory: Path) -> None:
     assert verify(directory / "g") == []
 
 
-def edit_header(path: Path, **changes: object) -> None:
+def edit_header(path: Path, *, seal: bool = True, **changes: object) -> None:
     header, _, rest = path.read_bytes().partition(b"\n")
-    path.write_bytes(json.dumps(json.loads(header) | changes).encode() + b"\n" + rest)
+    body = json.dumps(json.loads(header) | changes).encode() + b"\n" + rest[:-4]
+    path.write_bytes(body + (zlib.crc32(body).to_bytes(4, "little") if seal else rest[-4:]))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +87,8 @@ def edit_header(path: Path, **changes: object) -> None:
         (lambda path: edit_header(path, format=99), "format is 99"),
         (lambda path: edit_header(path, faiss="0.0"), "faiss is '0.0'"),
         (lambda path: edit_header(path, seq=1_000_000), "at write 1000000"),
-        (lambda path: edit_header(path, slots=[64]), "torn"),
+        (lambda path: edit_header(path, slots=[64], seal=False), "torn"),
+        (lambda path: path.write_bytes(path.read_bytes().replace(b'"seq"', b'"sfq"', 1)), "torn"),
     ],
 )
 def test_a_bad_snapshot_is_rebuilt_and_said(
@@ -279,11 +284,123 @@ def test_a_directory_that_is_a_file(tmp_path: Path) -> None:
 
 
 def test_what_an_interrupted_create_or_drop_left_is_removed(directory: Path) -> None:
-    (directory / ".dropped-123").mkdir()
-    (directory / ".dropped-123" / "vectors.f32").write_bytes(b"x")
+    left = [directory / f"{kind}-{uuid4().hex}" for kind in (".dropped", ".new")]
+    for folder in left:
+        folder.mkdir()
+        (folder / "vectors.f32").write_bytes(b"x")
     for galleries in reopened(directory):
         assert galleries.names() == ["g"]
-        assert not (directory / ".dropped-123").exists()
+    assert not any(folder.exists() for folder in left)
+
+
+def test_folders_beside_the_galleries_are_no_galleries(directory: Path) -> None:
+    shutil.copytree(directory / "g", directory / "g.bak")
+    for galleries in reopened(directory):
+        assert galleries.names() == ["g"]
+        assert galleries.expire() == 0
+
+
+def test_a_gallery_without_its_sqlite_file_is_told_so_and_stays(directory: Path) -> None:
+    (directory / "g" / "gallery.sqlite").unlink()
+    for galleries in reopened(directory):
+        with pytest.raises(StorageFailed, match=r"g is there without its gallery\.sqlite; restore that, or move"):
+            galleries.create("g", SPEC, by="test")
+        with pytest.raises(InvalidRequest, match="not 'lock'"):
+            galleries.create("lock", SPEC, by="test")
+    assert (directory / "g" / "vectors.f32").exists()
+    assert not list(directory.glob(".new-*"))
+
+
+def test_after_closing_nothing_opens_without_the_lock(directory: Path) -> None:
+    for galleries in reopened(directory):
+        galleries.open("g")
+    for change in (
+        lambda: galleries.open("g"),
+        lambda: galleries.create("h", SPEC, by="test"),
+        lambda: galleries.drop("g", by="test"),
+    ):
+        with pytest.raises(StorageFailed, match="is closed"):
+            change()
+
+
+def test_hidden_things_of_others_stay(directory: Path) -> None:
+    (directory / ".Trash-1000").mkdir()
+    (directory / ".Trash-1000" / "kept").write_text("mine")
+    (directory / ".a-file").write_text("mine")
+    for galleries in reopened(directory):
+        assert galleries.names() == ["g"]
+    assert (directory / ".Trash-1000" / "kept").read_text() == "mine"
+    assert (directory / ".a-file").read_text() == "mine"
+
+
+def test_a_compaction_that_was_killed_leaves_a_gallery_that_answers(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Killed after the vector file became shorter, before the snapshot did: it still has the slots of before."""
+    rows = np.random.default_rng(0).standard_normal((1_100, 4_096)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    spec, then = EmbeddingSpec("wide-0123456789ab", 4_096), datetime(2026, 1, 1, tzinfo=UTC)
+    entries = [Entry(f"e{i:04d}", "c0", then, row) for i, row in enumerate(rows)]
+    galleries = EmbeddedGalleries(tmp_path, durability="process", tuning=EAGER)
+    gallery = galleries.create("g", spec, by="test")
+    gallery.upsert(entries, by="test")
+    gallery._storage._snapshot()
+    gallery.delete([entry.id for entry in entries[:1_000]], by="test")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gallery._storage, "_rewrite", lambda: None)
+        patch.setattr(gallery._storage, "_snapshot", lambda: None)
+        gallery.compact()
+        galleries.close()
+    for again in reopened(tmp_path):
+        for entry in entries[1_000:]:
+            assert again.open("g").search(entry.embedding[None], k=1, by="test")[0][0].sighting.id == entry.id
+    assert "from before a compaction" in caplog.text
+
+
+def test_a_refused_opening_leaves_no_file_open(directory: Path) -> None:
+    os.truncate(directory / "g" / "vectors.f32", 0)
+    for galleries in reopened(directory):
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for _ in range(5):
+            with pytest.raises(StorageFailed, match="holds 0 embeddings"):
+                galleries.open("g")
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_write_that_is_stored_is_never_called_refused(directory: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What is left to do after the commit may fail; it is done with a later write."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for galleries in reopened(directory):
+        gallery = galleries.open("g")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(gallery._storage, "_tidy_up", full)
+            patch.setattr(gallery._storage.vectors, "wipe", full)
+            assert gallery.upsert([make(3), make(500)], by="camera") == 1
+            assert gallery.delete(["e004"], by="camera") == 1
+        assert "No space left on device" in caplog.text
+        assert gallery.upsert([make(501)], by="camera") == 1
+        assert gallery.count() == 201
+    assert verify(directory / "g") == []
+    audit = "".join(path.read_text() for path in directory.glob("audit-*.jsonl"))
+    assert audit.count('"by": "camera"') == 3
+
+
+def test_a_drop_that_cannot_remove_the_files_is_a_clear_error_and_noted(directory: Path) -> None:
+    def full(_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    for galleries in reopened(directory):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("gallery_index.directory.shutil.rmtree", full)
+            with pytest.raises(StorageFailed, match=r"g cannot be dropped: Input/output error"):
+                galleries.drop("g", by="test")
+        assert galleries.names() == []
+    assert '"action": "drop"' in "".join(path.read_text() for path in directory.glob("audit-*.jsonl"))
+    for _ in reopened(directory):  # removes what was left
+        assert not list(directory.glob(".dropped-*"))
 
 
 def test_urls(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from gallery_index.rotation import rotated
 from gallery_index.scan import scan_mask, scan_slots
 from gallery_index.tuning import Tuning
 from gallery_index.twostage import LEAP, LEAST, PILOT, two_stage
+from gallery_index.types import Embedding
 from gallery_index.vectors import VectorFile
 
 DIM, ENTRIES = 128, SHARD + 3_000
@@ -125,6 +126,30 @@ def test_hundreds_of_crops_of_one_person_are_told_apart_without_a_scan(tmp_path:
     assert hits is not None
     assert set(hits.slots) == set(np.argsort(-rows @ probe[0])[:10])
     crowd.close()
+
+
+def test_one_standing_person_does_not_hide_a_better_sighting(tmp_path: Path) -> None:
+    """Four hundred crops that are all but the same have all but the same error: it says nothing of the others'."""
+    rng = np.random.default_rng(0)
+
+    def unit(rows: Embedding) -> Embedding:
+        return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True), np.float32)
+
+    def beside(row: Embedding, distance: float) -> Embedding:
+        return unit(row + distance * unit(rng.standard_normal(256)))
+
+    probes = unit(rng.standard_normal((60, 256)))
+    standing = np.repeat([beside(probe, 0.5) for probe in probes], 400, axis=0)
+    better = np.stack([beside(probe, 0.44) for probe in probes])
+    rows = np.concatenate([unit(rng.standard_normal((8_000, 256))), standing, better])
+    vectors = VectorFile(tmp_path / "vectors.f32", 256)
+    vectors.write(range(len(rows)), rows, durable=False)
+    street = Engine(vectors, np.arange(len(rows)), 1, Tuning())
+    street.encode()
+    for probe in probes:
+        (hits,) = street.nearest(probe[None], 10, None)
+        np.testing.assert_allclose(hits.scores, np.sort(rows @ probe)[::-1][:10], atol=1e-6)
+    street.close()
 
 
 def test_a_batch_of_hopeless_queries_is_left_to_a_scan_after_a_few(engine: Engine) -> None:

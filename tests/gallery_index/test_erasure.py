@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,9 @@ import numpy as np
 import pytest
 
 from gallery_index import Entry, Filter, StorageFailed
+from gallery_index.database import Database
 from gallery_index.directory import EmbeddedGalleries
+from gallery_index.errors import ErasureUnfinished
 from gallery_index.gallery import EmbeddedGallery
 from gallery_index.tuning import Tuning
 from gallery_index.verify import verify
@@ -65,6 +68,10 @@ def traces(entries: list[Entry]) -> list[bytes]:
     """Parts of every embedding (they are stored as they are), and the person's name in ids, texts and images."""
     rows = [e.embedding.astype(np.float32).tobytes() for e in entries]
     return [b"SECRET", *(row[:32] for row in rows[:40]), *(row[-32:] for row in rows[-40:])]
+
+
+def disk_full(_: Database) -> None:
+    raise StorageFailed("the disk is full")
 
 
 @pytest.fixture
@@ -172,6 +179,86 @@ def test_an_expiry_that_failed_half_way_is_finished_by_the_next(
     assert not gallery._storage.store.erasing()
     assert occurrences(directory, [b"OLDSECRETS"]) == []
     galleries.close()
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "delete"])
+@pytest.mark.parametrize("finished_by", ["erase", "thumbnails", "expiry", "opening"])
+def test_an_erasure_that_failed_is_finished_by_whatever_comes_next(
+    filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]], finished_by: str, meanwhile: str
+) -> None:
+    directory, galleries, gallery, secrets = filled
+    count = gallery.count(Filter(persons=frozenset({"SECRET"})))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Database, "vacuum", disk_full)
+        with pytest.raises(ErasureUnfinished, match="their bytes are still in the files"):
+            gallery.erase(Filter(persons=frozenset({"SECRET"})), by="guard")
+    if meanwhile == "delete":
+        gallery.delete([gallery.page().sightings[0].id], by="test")
+    if finished_by == "erase":
+        assert gallery.erase(Filter(persons=frozenset({"nobody"})), by="test") == 0
+    elif finished_by == "thumbnails":
+        gallery.erase_thumbnails(by="test")
+    elif finished_by == "expiry":
+        galleries.expire()
+    galleries.close()
+    if finished_by == "opening":
+        again = EmbeddedGalleries(directory, durability="process", tuning=EAGER)
+        again.open("g")
+        again.close()
+    assert occurrences(directory, traces(secrets)) == []
+    audit = "".join(path.read_text() for path in directory.glob("audit-*.jsonl"))
+    assert f'"by": "guard", "action": "erase", "gallery": "g", "count": {count}, "finished": false' in audit
+
+
+def test_pictures_whose_erasure_failed_are_erased_by_the_next(
+    filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]],
+) -> None:
+    directory, galleries, gallery, _ = filled
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Database, "vacuum", disk_full)
+        with pytest.raises(ErasureUnfinished):
+            gallery.erase_thumbnails(by="test")
+    assert gallery.erase_thumbnails(by="test") == 0
+    assert occurrences(directory, [b"SECRETjpeg", b"keep3jpeg"]) == []
+    galleries.close()
+
+
+def test_a_gallery_whose_erasure_cannot_be_finished_opens_and_says_so(
+    filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]], caplog: pytest.LogCaptureFixture
+) -> None:
+    directory, galleries, gallery, _ = filled
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Database, "vacuum", disk_full)
+        with pytest.raises(ErasureUnfinished):
+            gallery.erase(Filter(persons=frozenset({"SECRET"})), by="test")
+        galleries.close()
+        again = EmbeddedGalleries(directory, durability="process", tuning=EAGER)
+        assert again.open("g").count() > 0
+        again.close()
+    assert "the next erasure, expiry or opening tries again" in caplog.text
+
+
+def test_nothing_of_a_gallery_is_written_outside_of_its_folder(
+    filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]],
+) -> None:
+    """SQLite's temporary copy of everything: where the system keeps such there may be no room, or other readers."""
+    directory, galleries, gallery, _ = filled
+    seen: set[str] = set()
+
+    def look() -> int:
+        for link in Path("/proc/self/fd").iterdir():
+            with suppress(FileNotFoundError):
+                seen.add(str(link.readlink()))
+        return 0
+
+    writer = gallery._storage.store.db._writer
+    writer.execute("PRAGMA cache_size = 10")  # or so little is copied in memory
+    writer.set_progress_handler(look, 50)
+    gallery.erase(Filter(persons=frozenset({"SECRET"})), by="test")
+    galleries.close()
+    temporary = [name for name in seen if "etilqs" in name]
+    assert temporary
+    assert all(name.startswith(f"{directory / 'g'}/") for name in temporary)
 
 
 def test_expiry_leaves_no_byte(filled: tuple[Path, EmbeddedGalleries, EmbeddedGallery, list[Entry]]) -> None:

@@ -98,6 +98,18 @@ def test_delete(gallery: Gallery) -> None:
     assert "e0001" not in ids(gallery.search(unit(1)[None], k=10, by="test")[0])
 
 
+def test_an_id_that_no_entry_can_have_meets_no_other_entry(gallery: Gallery) -> None:
+    gallery.upsert([entry(1)], by="test")
+    for wrong in ("e0001\0x", "\ud800", ""):
+        with pytest.raises(InvalidRequest, match="allowed: "):
+            gallery.delete([wrong], by="test")
+        with pytest.raises(InvalidRequest, match="allowed: "):
+            gallery.get(wrong)
+        with pytest.raises(InvalidRequest, match="allowed: "):
+            gallery.count(Filter(persons=frozenset({wrong})))
+    assert gallery.count() == 1
+
+
 def test_pictures_alone_are_erased(gallery: Gallery) -> None:
     moment = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
     given = [
