@@ -18,7 +18,7 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.
 	touch $@
 
 demo: .venv-service/.ready
-	.venv-service/bin/python -m demo $(if $(DATA),--data $(DATA))
+	.venv-service/bin/python -m demo $(if $(DATA),--data "$(DATA)")
 
 test: .venv/.ready .venv-service/.ready
 	.venv/bin/python -m pytest

@@ -50,9 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace, console: Console) -> None:
     _check_port(options.port)
     model = options.model or (DRAWN_MODEL if options.data is None else Settings.model_fields["model"].default)
-    home = CACHE / _fingerprint(model, options.data)
+    sightings = crops.of_folder(options.data) if options.data else _drawn()
+    home = CACHE / _fingerprint(model, sightings)
     home.mkdir(parents=True, exist_ok=True)
-    sightings, queries = _prepare(options.data, home)
+    queries = _queries(sightings, home) if options.data else CACHE / f"{DRAWING}-queries"
     url = f"http://127.0.0.1:{options.port}"
     console.print("Starting the service …", style="dim")
     with service(model, home, queries, options.port) as child:
@@ -64,18 +65,20 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     raise OSError(f"the service ended by itself with status {status}; its log is {home / 'service.log'}")
 
 
-def _prepare(data: Path | None, home: Path) -> tuple[list[Sighting], Path]:
-    """What to enrol, and the folder of example queries."""
-    if data is not None:
-        sightings, queries = crops.of_folder(data), home / "queries"
-        examples.some_of(sightings, queries)
-        return sightings, queries
-    people, queries = CACHE / DRAWING, CACHE / f"{DRAWING}-queries"
+def _drawn() -> list[Sighting]:
+    """Drawn people, and their half-hidden queries beside them."""
+    people = CACHE / DRAWING
     if people.is_dir() and not (people / "manifest.jsonl").is_file():
         shutil.rmtree(people)  # a drawing that was interrupted
     crops.draw_people(people, PEOPLE)
-    examples.half_hidden(people, queries)
-    return list(crops.drawn(people, "gallery")), queries
+    examples.half_hidden(people, CACHE / f"{DRAWING}-queries")
+    return list(crops.drawn(people, "gallery"))
+
+
+def _queries(sightings: Sequence[Sighting], home: Path) -> Path:
+    """Examples out of the user's own crops."""
+    examples.some_of(sightings, home / "queries")
+    return home / "queries"
 
 
 def _enrol(url: str, sightings: Sequence[Sighting]) -> None:
@@ -90,10 +93,13 @@ def _enrol(url: str, sightings: Sequence[Sighting]) -> None:
             bar.advance(task, len(part))
 
 
-def _fingerprint(model: Path, data: Path | None) -> str:
-    """A gallery belongs to one model and one set of crops."""
-    key = model.read_bytes() + (DRAWING if data is None else str(data.resolve())).encode()
-    return f"gallery-{hashlib.sha256(key).hexdigest()[:10]}"
+def _fingerprint(model: Path, sightings: Sequence[Sighting]) -> str:
+    """A gallery belongs to one model and one set of crops: a file more, less or changed, and there is a new one."""
+    key = hashlib.sha256(model.read_bytes())
+    for sighting in sightings:
+        file = sighting.path.stat()
+        key.update(f"{sighting.path.resolve()} {file.st_size} {file.st_mtime_ns}\n".encode(errors="surrogateescape"))
+    return f"gallery-{key.hexdigest()[:10]}"
 
 
 def _check_port(port: int) -> None:

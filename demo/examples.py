@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from demo.crops import Sighting
+from reid_contract import BadImage, decode
 from training.data.synthetic import read_manifest
 
 MANY = 24
@@ -30,11 +32,13 @@ def half_hidden(people: Path, folder: Path) -> None:
 
 
 def some_of(sightings: Sequence[Sighting], folder: Path) -> None:
-    """A few of the user's own crops, spread over all of them."""
+    """A few of the user's own crops, spread over all of them; not those that cannot be read."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for sighting in sightings[:: max(len(sightings) // MANY, 1)][:MANY]:
-        shutil.copy(sighting.path, folder / sighting.path.name)
+        with suppress(BadImage):
+            decode(sighting.path.read_bytes())
+            shutil.copy(sighting.path, folder / sighting.entry.id)
 
 
 def _in_turns(people: Path) -> Iterator[dict[str, Any]]:

@@ -2,9 +2,9 @@
 
     python -m benchmarks.gallery.crash --rounds 200
 
-Each round starts a process that writes, deletes, searches and takes snapshots in several threads on one gallery, kills
-it (SIGKILL) after a random time, verifies the files, opens the gallery and compares every entry with what must be
-there: what was acknowledged, and of the call that was under way all of it or nothing.
+Each round starts a process that writes, deletes, searches, compacts and takes snapshots in several threads on one
+gallery, kills it (SIGKILL) after a random time, verifies the files, opens the gallery and compares every entry with
+what must be there: what was acknowledged, and of the call that was under way all of it or nothing.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from rich.progress import track
 
 from gallery_index import EVERYTHING, Entry, Gallery
 from gallery_index.directory import EmbeddedGalleries
+from gallery_index.gallery import EmbeddedGallery
 from gallery_index.tuning import Tuning
 from gallery_index.verify import verify
 from reid_contract import EmbeddingSpec
@@ -158,7 +159,7 @@ def search_for_ever(gallery: Gallery) -> None:
         gallery.search(probe, k=5, by="crash")
 
 
-def lane(gallery: Gallery, name: str, seed: int, saying: threading.Lock) -> None:
+def lane(gallery: EmbeddedGallery, name: str, seed: int, saying: threading.Lock) -> None:
     chance = random.Random(f"{name}{seed}")
 
     def say(what: str, number: int, ids: list[str]) -> None:
@@ -176,6 +177,8 @@ def lane(gallery: Gallery, name: str, seed: int, saying: threading.Lock) -> None
             say("put", number, ids)
             gallery.upsert([make_entry(key, number) for key in ids], by="crash")
         say("done", 0, [])
+        if chance.random() < 0.05:
+            gallery.compact()
 
 
 if __name__ == "__main__":

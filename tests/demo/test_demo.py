@@ -99,6 +99,29 @@ def test_the_second_time_it_enrols_nothing(own: Path) -> None:
     assert enrolments is None
 
 
+def test_a_folder_that_changed_is_what_is_searched(own: Path) -> None:
+    """As many files as before; one is gone, another is new."""
+    for name in ("0001_c1_01.png", "0009_c1_01.png"):
+        (own / "0001_c1_01.png").rename(own / name)
+        port = free_port()
+        with running(own, port) as process:
+            entries = httpx.get(f"http://127.0.0.1:{port}/galleries/default/entries").json()["entries"]
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=30) == 0
+        assert {entry["id"] for entry in entries} == {path.name for path in own.iterdir()}
+
+
+def test_pictures_of_one_name_in_several_folders_stay_apart(tmp_path: Path) -> None:
+    for folder in ("a/cam", "a cam", "b"):
+        (tmp_path / folder).mkdir(parents=True)
+        Image.new("RGB", (32, 64)).save(tmp_path / folder / "x.jpg")
+    (tmp_path / "b" / "broken.jpg").write_bytes(b"no picture")
+    sightings = crops.of_folder(tmp_path)
+    assert sorted(s.entry.id for s in sightings) == ["a cam › x.jpg", "a › cam › x.jpg", "b › broken.jpg", "b › x.jpg"]
+    examples.some_of(sightings, tmp_path / "queries")
+    assert len(list((tmp_path / "queries").iterdir())) == 3
+
+
 def test_what_cannot_work_is_said_in_one_line(own: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -54,6 +54,20 @@ def test_every_setting_is_one(file: Path) -> None:
     assert set(named_in_comments) <= known
 
 
+def test_the_guide_s_commands_meet_what_compose_made() -> None:
+    """Another volume's name, and the backup of `docker run -v reid-data:…` is an empty one, without an error."""
+    guide = (DOCKER.parent / "docs" / "deploy.md").read_text()
+    content = load("compose.yaml")
+    assert f"-v {content['volumes']['data']['name']}:/data:ro" in guide
+    assert f"docker stop --time 40 {content['services']['reid']['container_name']}" in guide
+
+
+def test_what_the_guide_sets_is_passed_on() -> None:
+    given = load("compose.yaml")["services"]["reid"]["environment"]
+    for name in ("REID_API_KEY", "REID_ALLOWED_HOSTS", "REID_MODEL"):
+        assert given[name] is None
+
+
 def test_the_service_is_closed() -> None:
     service = load("compose.yaml")["services"]["reid"]
     assert service["read_only"] is True
