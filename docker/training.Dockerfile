@@ -22,6 +22,11 @@ COPY reid_contract reid_contract
 COPY training training
 COPY export export
 RUN python -m compileall -q -j 0 .
+COPY pyproject.toml /tmp/
+RUN version=$(sed -n 's/^version = "\(.*\)"/\1/p' /tmp/pyproject.toml) \
+ && mkdir "pgfl_kd_reid-$version.dist-info" \
+ && printf 'Metadata-Version: 2.1\nName: pgfl-kd-reid\nVersion: %s\n' "$version" \
+    > "pgfl_kd_reid-$version.dist-info/METADATA"
 
 FROM ${BASE_IMAGE}
 LABEL org.opencontainers.image.title="PGFL-KD training" \

@@ -40,15 +40,16 @@ def part_of(dataset: Dataset, identities: int | None) -> Dataset:
     """The queries and gallery crops of so many persons, evenly chosen among those queried; None for all of it.
 
     Without other persons and distractors the figures are higher than the data set's own, but the change is measured on
-    the same crops. Raises ValueError for fewer than 2.
+    the same crops. Raises ValueError for fewer than 2, and for more than are queried.
     """
     if identities is None:
         return dataset
-    if identities < 2:
-        raise ValueError(f"--identities is {identities}; allowed: 2 or more")
     queried = sorted({record.person_id for record in dataset.query})
-    count = min(identities, len(queried))
-    chosen = {queried[i * len(queried) // count] for i in range(count)}
+    if not 2 <= identities <= len(queried):
+        raise ValueError(
+            f"--identities is {identities}; allowed: 2 to {len(queried)}, the persons that {dataset.name} queries"
+        )
+    chosen = {queried[i * len(queried) // identities] for i in range(identities)}
     query, gallery = (
         tuple(record for record in records if record.person_id in chosen)
         for records in (dataset.query, dataset.gallery)

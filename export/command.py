@@ -10,7 +10,7 @@ from rich.console import Console
 
 from export.accuracy import part_of
 from export.complexity import multiply_accumulates, parameters
-from export.contract import check_same_model, code_version, model_id, read_match_calibration
+from export.contract import check_same_model, model_id, read_match_calibration
 from export.convert import Converted, convert
 from export.crops import verification_crops
 from export.deployed import DeployedBranch
@@ -26,6 +26,7 @@ from reid_contract import EmbeddingSpec, Provenance
 from training.data.datasets import load_dataset
 from training.data.records import Dataset
 from training.files import write_together
+from training.version import code_version
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +14,6 @@ from export.deployed import DeployedBranch
 from reid_contract import Calibration, Precision, PreprocessSpec
 
 _DIGITS = 12
-_PROJECT = Path(__file__).resolve().parent.parent
-_DECIDING = ("reid_contract", "training", "export")
 
 
 class MatchCalibration(NamedTuple):
@@ -64,27 +60,3 @@ def model_id(
     for part in (*sorted(spec.to_metadata().items()), precision, calibration):
         digest.update(repr(part).encode())
     return f"{backbone}-{precision}-{digest.hexdigest()[:_DIGITS]}"
-
-
-def code_version() -> str:
-    """The installed version, and in a checkout its commit, with `.dirty` where it was changed."""
-    try:
-        release = version("pgfl-kd-reid")
-    except PackageNotFoundError:
-        release = "0"
-    commit = _git("rev-parse", "--short=10", "HEAD")
-    if not commit:
-        return release
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", *_DECIDING)
-    return f"{release}+g{commit}{'.dirty' if changed else ''}"
-
-
-def _git(*arguments: str) -> str:
-    """What git says, or nothing where there is no git or no checkout."""
-    try:
-        answer = subprocess.run(
-            ("git", "-C", str(_PROJECT), *arguments), capture_output=True, text=True, check=True, timeout=10
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return answer.stdout.strip()

@@ -19,6 +19,7 @@ from training.data.synthetic import draw_cameras, draw_crop, draw_people
 Pixels = NDArray[np.uint8]
 CALIBRATION_CROPS = 256
 VERIFICATION_CROPS = 64
+LEAST_CALIBRATION_CROPS = 40  # of a folder, a fifth of which is held out: fewer vouch for nothing
 DRAWN_CROPS = 24  # drawing one takes a tenth of a second
 _PEOPLE, _CAMERAS = 16, 4
 
@@ -48,7 +49,13 @@ def images_below(folder: Path) -> list[Path]:
 def calibration_crops(folder: Path | None, dataset: Dataset | None, spec: PreprocessSpec) -> Crops:
     """Up to 256 real crops: of the folder, or of the data set's training split. Raises ValueError without both."""
     if folder is not None:
-        files = split(images_below(folder))[0]
+        found = images_below(folder)
+        if len(found) < LEAST_CALIBRATION_CROPS:
+            raise ValueError(
+                f"--calibration is {folder} with {len(found)} images; "
+                f"allowed for int8: {LEAST_CALIBRATION_CROPS} or more"
+            )
+        files = split(found)[0]
         return Crops(load(files, spec), f"{len(files)} crops of the folder {folder.name}")
     if dataset is not None and dataset.train:
         files = shuffled([record.path for record in dataset.train])[:CALIBRATION_CROPS]

@@ -67,6 +67,11 @@ def _check_used(arguments: argparse.Namespace) -> None:
     for option, value in measuring.items():
         if value is not None and arguments.dataset is None:
             raise ValueError(f"{option} is {value}, but nothing is measured: it needs --dataset NAME and --data ROOT")
+    if arguments.calibration and arguments.dataset and arguments.precision != "int8":
+        raise ValueError(
+            f"--calibration is {arguments.calibration}, but nothing would look at it: "
+            "--dataset's queries verify the file, and only --precision int8 sets ranges"
+        )
     if arguments.reduce_range is not None and arguments.precision != "int8":
         option = "--reduce-range" if arguments.reduce_range else "--no-reduce-range"
         raise ValueError(f"{option} is for --precision int8; the precision is {arguments.precision}")

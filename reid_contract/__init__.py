@@ -6,8 +6,11 @@ from reid_contract.errors import BadImage, ContractError
 from reid_contract.images import decode
 from reid_contract.preprocessing import PreprocessSpec, normalise, preprocess
 from reid_contract.provenance import Flavour, Precision, Provenance
+from reid_contract.signature import INPUT, OUTPUT, check_signature
 
 __all__ = [
+    "INPUT",
+    "OUTPUT",
     "BadImage",
     "Calibration",
     "ContractError",
@@ -17,6 +20,7 @@ __all__ = [
     "PreprocessSpec",
     "Provenance",
     "Threshold",
+    "check_signature",
     "decode",
     "normalise",
     "preprocess",

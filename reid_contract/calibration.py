@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reid_contract.errors import ContractError
+from reid_contract.numbers import is_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Threshold:
     def __post_init__(self) -> None:
         for name, low in (("false_match_rate", 0.0), ("true_match_rate", 0.0), ("score", -1.0)):
             value = getattr(self, name)
-            if not _number(value) or not low <= value <= 1.0:
+            if not is_number(value) or not low <= value <= 1.0:
                 raise ContractError(f"calibration threshold's {name} is {value!r}; allowed: a number from {low:g} to 1")
 
 
@@ -47,7 +47,7 @@ class Calibration:
     def __post_init__(self) -> None:
         for name in ("scores", "probabilities"):
             values = getattr(self, name)
-            if not isinstance(values, Sequence) or not all(map(_number, values)):
+            if not isinstance(values, Sequence) or not all(map(is_number, values)):
                 raise ContractError(f"calibration.{name} is {values!r}; allowed: a list of finite numbers")
             object.__setattr__(self, name, tuple(float(v) for v in values))
         object.__setattr__(self, "thresholds", tuple(_threshold(t) for t in self.thresholds))
@@ -62,7 +62,9 @@ class Calibration:
             raise ContractError("calibration.probabilities must not decrease")
         if not 0 <= self.probabilities[0] <= self.probabilities[-1] <= 1:
             raise ContractError("calibration.probabilities must lie between 0 and 1")
-        if not _number(self.match_share) or not 0 < self.match_share < 1:
+        if not isinstance(self.source, str):
+            raise ContractError(f"calibration.source is {self.source!r}; allowed: some text")
+        if not is_number(self.match_share) or not 0 < self.match_share < 1:
             raise ContractError(f"calibration.match_share is {self.match_share!r}; allowed: a number between 0 and 1")
 
     def probability(self, scores: ArrayLike) -> NDArray[np.float64]:
@@ -79,7 +81,3 @@ def _threshold(value: Threshold | Mapping[str, Any]) -> Threshold:
         raise ContractError(
             f"calibration threshold {value!r} must have false_match_rate, true_match_rate and score"
         ) from error
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from reid_contract.errors import ContractError
 from reid_contract.metadata import read_section, write_section
+from reid_contract.numbers import is_number
 
 Flavour = Literal["service", "boxmot", "ultralytics", "deepstream"]
 Precision = Literal["fp32", "fp16", "int8"]
@@ -35,7 +36,7 @@ class Provenance:
         for name in ("backbone", "training_data", "licence", "code_version"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name):
                 raise ContractError(f"provenance.{name} is {getattr(self, name)!r}; allowed: some text")
-        if not isinstance(self.metrics, Mapping):
+        if not isinstance(self.metrics, Mapping) or not all(map(is_number, self.metrics.values())):
             raise ContractError(f"provenance.metrics is {self.metrics!r}; allowed: an object of numbers by name")
 
     def to_metadata(self) -> dict[str, str]:

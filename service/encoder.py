@@ -11,13 +11,12 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from reid_contract import ContractError, EmbeddingSpec, PreprocessSpec, Provenance
+from reid_contract import INPUT, OUTPUT, ContractError, EmbeddingSpec, PreprocessSpec, Provenance, check_signature
 from service.providers import ProviderName, resolve
 
 log = logging.getLogger(__name__)
 
-INPUT = "images"
-OUTPUT = "embeddings"
+_LENGTH_TOLERANCE = 0.01  # int8 and fp16 included; a gallery takes as much
 
 
 class Encoder(Protocol):
@@ -81,10 +80,13 @@ class OnnxEncoder:
         return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
     def warm_up(self) -> None:
-        """Runs every bucket once, so that no caller pays for a first time."""
+        """Runs every bucket once, so that no caller pays for a first time. Raises ContractError where what comes out is
+        no embedding: a model that cannot answer must not be called ready."""
         shape = (self.preprocess.height, self.preprocess.width, 3)
         for size in self.buckets:
-            self(np.zeros((size, *shape), np.uint8))
+            lengths = np.linalg.norm(self(np.zeros((size, *shape), np.uint8)), axis=1)
+            if not np.all(np.abs(lengths - 1) < _LENGTH_TOLERANCE):  # a NaN too
+                raise ContractError(f"{self.embedding.model_id} gives a length of {lengths[0]:.4g}; allowed: 1")
 
     def _padded(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """An accelerator takes the next bucket up: empty rows cost it less than a second launch."""
@@ -102,19 +104,11 @@ class OnnxEncoder:
                 f"{model} is of the flavour {self.provenance.flavour!r}; the service takes 'service' "
                 "(python -m export … --flavour service)"
             )
-        inputs = {i.name: (i.type, i.shape) for i in self._session.get_inputs()}
-        kind, shape = inputs.get(INPUT, (None, []))
-        expected = [self.preprocess.height, self.preprocess.width, 3]
-        if kind != "tensor(uint8)" or list(shape[1:]) != expected or isinstance(shape[0], int):
-            raise ContractError(
-                f"{model} must take {INPUT!r} as uint8 (batch, {', '.join(map(str, expected))}); it takes {inputs}"
-            )
-        outputs = {o.name: (o.type, o.shape) for o in self._session.get_outputs()}
-        kind, shape = outputs.get(OUTPUT, (None, []))
-        if kind != "tensor(float)" or len(shape) != 2 or shape[1] != self.embedding.dim:
-            raise ContractError(
-                f"{model} must give {OUTPUT!r} as float32 (batch, {self.embedding.dim}); it gives {outputs}"
-            )
+        inputs, outputs = (
+            {node.name: (node.type, node.shape) for node in nodes}
+            for nodes in (self._session.get_inputs(), self._session.get_outputs())
+        )
+        check_signature(model, self.preprocess, self.embedding, inputs=inputs, outputs=outputs)
 
 
 def buckets(max_batch: int) -> list[int]:

@@ -16,8 +16,11 @@ _EVERYWHERE = {"", "0.0.0.0", "::"}
 
 def main() -> int:
     """Returns 0 when /readyz answers 200, otherwise 1 with one line that says what is wrong."""
-    host, port = os.environ.get("REID_HOST", "127.0.0.1"), int(os.environ.get("REID_PORT", "8000"))
-    connection = http.client.HTTPConnection("localhost" if host in _EVERYWHERE else host, port, timeout=_TIMEOUT_S)
+    host, port = os.environ.get("REID_HOST", "127.0.0.1"), os.environ.get("REID_PORT", "8000")
+    if not port.isdecimal():
+        print(f"REID_PORT is {port!r}; allowed: the number of a port")
+        return 1
+    connection = http.client.HTTPConnection("localhost" if host in _EVERYWHERE else host, int(port), timeout=_TIMEOUT_S)
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()

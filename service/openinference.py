@@ -15,9 +15,8 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, SkipValidation
 
-from reid_contract import EmbeddingSpec, PreprocessSpec
+from reid_contract import INPUT, OUTPUT, EmbeddingSpec, PreprocessSpec
 from service.bodies import json_of
-from service.encoder import INPUT, OUTPUT
 from service.errors import BadRequest
 
 LENGTH_HEADER = "Inference-Header-Content-Length"

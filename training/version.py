@@ -7,17 +7,28 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+_PROJECT = Path(__file__).resolve().parents[1]
+_DECIDING = ("reid_contract", "training", "export")
+
 
 @cache
 def code_version() -> str:
-    """The installed version, and in a git checkout its commit: "0.1.0+a72a4db", with "-dirty" where files differ."""
+    """The installed version, and in a checkout its commit: "0.1.0+ga72a4db9c1", with ".dirty" where it was changed."""
     try:
         installed = version("pgfl-kd-reid")
     except PackageNotFoundError:
         installed = "0"
-    try:
-        command = ["git", "describe", "--always", "--dirty", "--exclude=*", "--abbrev=7"]
-        commit = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
+    if _git("rev-parse", "--show-toplevel") != str(_PROJECT):  # no checkout, or one of something else that this lies in
         return installed
-    return f"{installed}+{commit.strip()}"
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", *_DECIDING)
+    return f"{installed}+g{_git('rev-parse', '--short=10', 'HEAD')}{'.dirty' if changed else ''}"
+
+
+def _git(*arguments: str) -> str:
+    """What git says, or nothing where there is no git or no checkout."""
+    command = ("git", "-C", str(_PROJECT), *arguments)
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.strip()

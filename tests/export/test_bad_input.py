@@ -102,6 +102,21 @@ def test_a_calibration_folder_that_is_none(failing, checkpoint, tmp_path):
     assert "is not a folder" in failing(checkpoint, "--calibration", tmp_path / "nowhere")
 
 
+def test_too_few_calibration_images(failing, checkpoint, tmp_path):
+    folder = tmp_path / "crops"
+    folder.mkdir()
+    for number in range(39):
+        Image.new("RGB", (32, 64), (number, 0, 0)).save(folder / f"{number}.png")
+    said = failing(checkpoint, "--precision", "int8", "--calibration", folder)
+    assert "with 39 images; allowed for int8: 40 or more" in said
+
+
+def test_the_place_of_a_report_is_taken(failing, checkpoint, tmp_path):
+    (tmp_path / "out.report.json").mkdir()
+    assert "out.report.json is a folder" in failing(checkpoint, out=tmp_path / "out.onnx")
+    assert not (tmp_path / "out.report.md").exists()
+
+
 def test_an_unreadable_calibration_image(failing, checkpoint, tmp_path):
     folder = tmp_path / "crops"
     folder.mkdir()
@@ -119,6 +134,7 @@ def test_a_data_set_without_its_place(failing, checkpoint):
     [
         (["--max-loss", "0.2"], "--max-loss is 0.2, but nothing is measured"),
         (["--identities", "20"], "--identities is 20, but nothing is measured"),
+        (["--calibration", "x", "--dataset", "synthetic", "--data", "y"], "--calibration is x, but nothing would look"),
         (["--reduce-range"], "--reduce-range is for --precision int8; the precision is fp32"),
         (["--no-reduce-range", "--precision", "fp16"], "--no-reduce-range is for --precision int8; the precision is"),
     ],

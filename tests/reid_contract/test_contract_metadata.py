@@ -94,6 +94,9 @@ def altered(section: str, **changes: object) -> dict[str, str]:
         ("provenance", {"precision": "int4"}, r"provenance\.precision is 'int4'"),
         ("provenance", {"licence": ""}, r"provenance\.licence is ''"),
         ("provenance", {"metrics": []}, r"provenance\.metrics"),
+        ("provenance", {"metrics": {"mAP": None}}, r"provenance\.metrics"),
+        ("provenance", {"metrics": {"mAP": "75"}}, r"provenance\.metrics"),
+        ("provenance", {"metrics": {"mAP": 10**400}}, r"provenance\.metrics"),
     ],
 )
 def test_a_wrong_value_is_named(section: str, changes: dict[str, object], named: str) -> None:
@@ -132,6 +135,8 @@ def test_no_contract_an_unknown_version_a_missing_section_and_broken_json() -> N
         ({"scores": ("a", "b", "c")}, "list of finite numbers"),
         ({"match_share": 1.0}, "match_share is 1.0"),
         ({"thresholds": ({"score": 0.5},)}, "must have false_match_rate"),
+        ({"source": None}, "source is None"),
+        ({"match_share": 10**400}, "match_share is 1000"),
         ({"thresholds": ({"score": 2.0, "false_match_rate": 0.1, "true_match_rate": 0.2},)}, "score is 2.0"),
     ],
 )

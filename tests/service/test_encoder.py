@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from reid_contract import ContractError, EmbeddingSpec, Provenance
 from service.encoder import OnnxEncoder, buckets, cuts
 from service.providers import Providers, ProviderUnavailable, resolve
-from tests.service.fakes import DIM, HEIGHT, PREPROCESS, WIDTH, grid_colours, write_grid_model
+from tests.service.fakes import DIM, HEIGHT, PREPROCESS, PROVENANCE, WIDTH, grid_colours, write_grid_model
 
 
 @given(st.integers(1, 300), st.integers(1, 300))
@@ -51,6 +51,22 @@ def test_a_file_that_breaks_its_own_promise(tmp_path: Path) -> None:
     write_grid_model(str(path), metadata=wide)
     with pytest.raises(ContractError, match=r"must take 'images' as uint8 \(batch, 64, 16, 3\)"):
         OnnxEncoder(path)
+
+
+def test_embeddings_that_are_not_normalised_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "long.onnx"
+    spec = EmbeddingSpec("m", DIM, normalised=False)
+    write_grid_model(str(path), metadata={**spec.to_metadata(), **PREPROCESS.to_metadata(), **PROVENANCE.to_metadata()})
+    with pytest.raises(ContractError, match="says that its embeddings are not normalised"):
+        OnnxEncoder(path)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, 42.0])
+def test_a_model_that_cannot_answer_is_not_called_ready(grid_model: Path, wrong: float) -> None:
+    encoder = OnnxEncoder(grid_model, max_batch=2)
+    encoder._run = lambda images: np.full((len(images), DIM), wrong, np.float32)  # type: ignore[method-assign]
+    with pytest.raises(ContractError, match=r"gives a length of .*; allowed: 1"):
+        encoder.warm_up()
 
 
 def test_a_wished_for_provider_that_is_not_there_is_an_error(grid_model: Path) -> None:

@@ -43,3 +43,12 @@ def test_nothing_listens(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.setenv("REID_PORT", "1")
     assert healthcheck.main() == 1
     assert "no answer from 127.0.0.1:1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("port", ["", "abc", "-1"])
+def test_a_port_that_is_none_is_one_line(
+    port: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REID_PORT", port)
+    assert healthcheck.main() == 1
+    assert capsys.readouterr().out == f"REID_PORT is {port!r}; allowed: the number of a port\n"

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from reid_contract import ContractError, EmbeddingSpec, PreprocessSpec, Provenance
+from reid_contract import INPUT, OUTPUT, ContractError, EmbeddingSpec, PreprocessSpec, Provenance, check_signature
 
 
 class OnnxModel:
@@ -31,12 +31,15 @@ class OnnxModel:
                 f"{file} is of the flavour {provenance.flavour!r}; allowed: 'service'. All flavours of one checkpoint "
                 "give equal embeddings (the export checks it), so evaluate that one"
             )
+        inputs, outputs = (
+            {node.name: (node.type, node.shape) for node in nodes}
+            for nodes in (self._session.get_inputs(), self._session.get_outputs())
+        )
+        check_signature(file, self.spec, self.embedding, inputs=inputs, outputs=outputs)
         self.name = self.embedding.model_id
         self.training_data = provenance.training_data
-        self._input = self._session.get_inputs()[0].name
-        self._output = self._session.get_outputs()[0].name
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(B, H, W, 3) uint8 RGB -> (B, D) float32."""
-        (features,) = self._session.run([self._output], {self._input: pixels})
+        (features,) = self._session.run([OUTPUT], {INPUT: pixels})
         return np.asarray(features, np.float32)

@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import onnx
 import pytest
 
 from training.__main__ import main
@@ -22,6 +23,16 @@ def checkpoints(untrained):
 
 def evaluate(model, data, *more, dataset="synthetic"):
     return main(["evaluate", str(model), "--dataset", dataset, "--data", str(data), *ARGUMENTS, *map(str, more)])
+
+
+def test_a_file_whose_graph_is_not_what_its_contract_says_ends_in_one_line(drawn, tmp_path, capsys):
+    proto = onnx.load(ONNX)
+    for entry in proto.metadata_props:
+        if entry.key == "reid.preprocess":
+            entry.value = json.dumps(json.loads(entry.value) | {"height": 128})
+    onnx.save(proto, tmp_path / "odd.onnx")
+    assert evaluate(tmp_path / "odd.onnx", drawn) == 1
+    assert "odd.onnx must take 'images' as uint8 (batch, 128, 128, 3)" in capsys.readouterr().err
 
 
 def test_an_exported_file_gives_a_row_json_and_per_query_results(drawn, tmp_path, capsys):
