@@ -51,13 +51,13 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     _check_port(options.port)
     model = options.model or (DRAWN_MODEL if options.data is None else Settings.model_fields["model"].default)
     sightings = crops.of_folder(options.data) if options.data else _drawn()
-    home = CACHE / _fingerprint(model, sightings)
+    home = CACHE / _fingerprint(model, options.data)
     home.mkdir(parents=True, exist_ok=True)
     queries = _queries(sightings, home) if options.data else CACHE / f"{DRAWING}-queries"
     url = f"http://127.0.0.1:{options.port}"
     console.print("Starting the service …", style="dim")
     with service(model, home, queries, options.port) as child:
-        _enrol(url, sightings)
+        _enrol(url, sightings, home / "enrolled.txt")
         console.print(f"\n[bold]{url}[/bold]   {len(sightings)} sightings to search in. Ctrl-C stops it.\n")
         if _has_display():
             webbrowser.open(url)
@@ -81,25 +81,38 @@ def _queries(sightings: Sequence[Sighting], home: Path) -> Path:
     return home / "queries"
 
 
-def _enrol(url: str, sightings: Sequence[Sighting]) -> None:
-    """Enrols what is not there yet; ids make it safe to do again."""
+def _enrol(url: str, sightings: Sequence[Sighting], note: Path) -> None:
+    """Makes the gallery anew, unless `note` says that it is of these very files: of deleted ones nothing stays."""
+    files = "\n".join(map(_listed, sightings))
     with Client(url) as client, Progress(transient=True) as bar:
-        if client.request("GET", "/galleries/default")["entries"] == len(sightings):
+        if note.is_file() and note.read_text() == f"{_entries(client)} entries of\n{files}":
             return
+        note.unlink(missing_ok=True)  # first: an enrolment that is interrupted must not look complete
+        client.request("DELETE", "/galleries/default")
+        client.request("PUT", "/galleries/default")
         task = bar.add_task("enrolling", total=len(sightings))
         for i in range(0, len(sightings), TOGETHER):
             part = sightings[i : i + TOGETHER]
             client.enrol([s.entry for s in part], [s.path for s in part], skip_bad=True)
             bar.advance(task, len(part))
+        note.write_text(f"{_entries(client)} entries of\n{files}")
 
 
-def _fingerprint(model: Path, sightings: Sequence[Sighting]) -> str:
-    """A gallery belongs to one model and one set of crops: a file more, less or changed, and there is a new one."""
-    key = hashlib.sha256(model.read_bytes())
-    for sighting in sightings:
-        file = sighting.path.stat()
-        key.update(f"{sighting.path.resolve()} {file.st_size} {file.st_mtime_ns}\n".encode(errors="surrogateescape"))
-    return f"gallery-{key.hexdigest()[:10]}"
+def _entries(client: Client) -> int:
+    """In the gallery: fewer than files where some are broken, or were deleted on the page."""
+    return int(client.request("GET", "/galleries/default")["entries"])
+
+
+def _listed(sighting: Sighting) -> str:
+    """Changes with the file."""
+    file = sighting.path.stat()
+    return f"{sighting.entry.id} {file.st_size} {file.st_mtime_ns}"
+
+
+def _fingerprint(model: Path, data: Path | None) -> str:
+    """A gallery belongs to one model and one folder."""
+    key = model.read_bytes() + (DRAWING if data is None else str(data.resolve())).encode()
+    return f"gallery-{hashlib.sha256(key).hexdigest()[:10]}"
 
 
 def _check_port(port: int) -> None:

@@ -76,7 +76,7 @@ def of_folder(folder: Path) -> list[Sighting]:
 def _entry(path: Path, folder: Path) -> Entry:
     name = _MARKET_NAME.match(path.name)
     return Entry(
-        id=" › ".join(path.relative_to(folder).parts),  # a blank alone could be in a name; ids must differ
+        id=" › ".join(part.replace("›", "››") for part in path.relative_to(folder).parts),  # so that ids differ
         camera_id=f"camera {name[2]}" if name else path.parent.name or "camera",
         captured_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
         person_id=f"person {name[1]}" if name else None,

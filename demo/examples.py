@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -32,13 +31,24 @@ def half_hidden(people: Path, folder: Path) -> None:
 
 
 def some_of(sightings: Sequence[Sighting], folder: Path) -> None:
-    """A few of the user's own crops, spread over all of them; not those that cannot be read."""
+    """A few of the user's own crops, spread over all of them; in place of one that cannot be read, the next."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for sighting in sightings[:: max(len(sightings) // MANY, 1)][:MANY]:
-        with suppress(BadImage):
-            decode(sighting.path.read_bytes())
-            shutil.copy(sighting.path, folder / sighting.entry.id)
+    step = max(len(sightings) // MANY, 1)
+    for number in range(min(len(sightings), MANY)):
+        paths = (sighting.path for sighting in sightings[number * step : (number + 1) * step])
+        if path := next(filter(_can_be_read, paths), None):
+            # numbered, as one name may be in several folders; cut, as a whole path is too long for a name
+            shutil.copy(path, folder / f"{number + 1:02d} {path.stem[:60]}{path.suffix}")
+
+
+def _can_be_read(path: Path) -> bool:
+    """As the service would read it."""
+    try:
+        decode(path.read_bytes())
+    except BadImage:
+        return False
+    return True
 
 
 def _in_turns(people: Path) -> Iterator[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ import pytest
 from PIL import Image
 
 from demo import crops, examples
+from reid_client import Client
 from tests.service.fakes import write_grid_model
 from training.data.synthetic import draw_dataset
 
@@ -109,17 +111,46 @@ def test_a_folder_that_changed_is_what_is_searched(own: Path) -> None:
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=30) == 0
         assert {entry["id"] for entry in entries} == {path.name for path in own.iterdir()}
+        assert len(list((own.parent / ".cache/demo").glob("gallery-*"))) == 1  # none is left with what was deleted
+
+
+def test_a_picture_replaced_by_another_of_its_name_is_what_is_found(own: Path) -> None:
+    replaced, other = own / "0001_c1_01.png", np.random.default_rng(9).integers(0, 256, (8, 4, 3), np.uint8)
+    for _ in range(2):
+        port = free_port()
+        with running(own, port) as process, Client(f"http://127.0.0.1:{port}") as client:
+            ((best, *_rest),) = client.search([replaced])
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=30) == 0
+        assert best.person_id == "person 0001"
+        assert best.score > 0.999
+        Image.fromarray(other).resize((32, 64)).save(replaced)
 
 
 def test_pictures_of_one_name_in_several_folders_stay_apart(tmp_path: Path) -> None:
-    for folder in ("a/cam", "a cam", "b"):
+    for folder in ("a/cam", "a cam", "a › cam", "b"):
         (tmp_path / folder).mkdir(parents=True)
         Image.new("RGB", (32, 64)).save(tmp_path / folder / "x.jpg")
     (tmp_path / "b" / "broken.jpg").write_bytes(b"no picture")
     sightings = crops.of_folder(tmp_path)
-    assert sorted(s.entry.id for s in sightings) == ["a cam › x.jpg", "a › cam › x.jpg", "b › broken.jpg", "b › x.jpg"]
+    assert sorted(s.entry.id for s in sightings) == [
+        "a cam › x.jpg", "a › cam › x.jpg", "a ›› cam › x.jpg", "b › broken.jpg", "b › x.jpg",
+    ]  # fmt: skip
     examples.some_of(sightings, tmp_path / "queries")
-    assert len(list((tmp_path / "queries").iterdir())) == 3
+    assert len(list((tmp_path / "queries").iterdir())) == 4
+
+
+def test_examples_are_found_among_broken_pictures_and_in_deep_folders(tmp_path: Path) -> None:
+    deep = tmp_path / "mine" / "/".join(["folder of a camera"] * 12)
+    deep.mkdir(parents=True)
+    for number in range(2 * examples.MANY):
+        file = deep / f"{number:02d}.jpg"
+        if number % 2:
+            Image.new("RGB", (32, 64)).save(file)
+        else:
+            file.write_bytes(b"no picture")
+    examples.some_of(crops.of_folder(tmp_path / "mine"), tmp_path / "queries")
+    assert len(list((tmp_path / "queries").iterdir())) == examples.MANY
 
 
 def test_what_cannot_work_is_said_in_one_line(own: Path, tmp_path: Path) -> None:
@@ -162,3 +193,9 @@ def test_examples_are_half_hidden_and_say_whom_to_expect(tmp_path: Path) -> None
         said = re.fullmatch(r"\d\d (person \d\d) (behind a .+|cut off)\.jpg", name)
         assert said
         assert said[1] in known
+
+
+def test_make_demo_takes_a_folder_with_a_blank_in_its_name() -> None:
+    make = ["make", "--dry-run", "demo", "DATA=my photos"]
+    told = subprocess.run(make, cwd=ROOT, text=True, capture_output=True, check=True).stdout
+    assert shlex.split(told.splitlines()[-1])[-2:] == ["--data", "my photos"]

@@ -64,7 +64,7 @@ def test_the_guide_s_commands_meet_what_compose_made() -> None:
 
 def test_what_the_guide_sets_is_passed_on() -> None:
     given = load("compose.yaml")["services"]["reid"]["environment"]
-    for name in ("REID_API_KEY", "REID_ALLOWED_HOSTS", "REID_MODEL"):
+    for name in ("REID_API_KEY", "REID_ALLOWED_HOSTS"):
         assert given[name] is None
 
 

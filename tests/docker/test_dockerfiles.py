@@ -6,6 +6,8 @@ import difflib
 import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,16 @@ def test_every_setting_that_an_image_sets_is_one(file: Path, monkeypatch: pytest
     assert settings.model == Path("/app") / model
     assert settings.keys.parent == Path("/data")
     assert f"EXPOSE {settings.port}" in instructions(file)
+
+
+@pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)
+def test_an_image_knows_its_version(file: Path, tmp_path: Path) -> None:
+    """Neither git nor an installed package is there to say it, for /model and in exported files."""
+    (script,) = [line.removeprefix("RUN ") for line in instructions(file) if "dist-info" in line]
+    script = script.replace("/tmp/pyproject.toml", str(ROOT / "pyproject.toml"))
+    subprocess.run(["sh", "-ec", script], cwd=tmp_path, check=True)
+    (found,) = distributions(name="pgfl-kd-reid", path=[str(tmp_path)])
+    assert found.version == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
 def test_the_gpu_image_is_the_same_service() -> None:
