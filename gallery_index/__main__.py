@@ -20,7 +20,7 @@ from gallery_index.directory import EmbeddedGalleries
 from gallery_index.errors import GalleryError, InvalidRequest, StorageFailed
 from gallery_index.interface import Galleries, Gallery
 from gallery_index.progress import Progress as Report
-from gallery_index.transfer import export_gallery, import_gallery
+from gallery_index.transfer import check_export, export_gallery, import_gallery
 from gallery_index.types import Filter
 from gallery_index.verify import verify
 
@@ -103,6 +103,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
+    check_export(options.folder)
     if not options.dir.startswith("milvus:"):
         Path(options.dir.removeprefix("file:")).mkdir(parents=True, exist_ok=True)
     with _connected(options.dir) as galleries, _bar(f"importing {options.gallery}") as report:

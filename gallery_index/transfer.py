@@ -91,6 +91,11 @@ def import_gallery(galleries: Galleries, name: str, folder: Path, *, by: str, pr
     return done
 
 
+def check_export(folder: Path) -> None:
+    """Raises InvalidRequest for a folder that is no finished export, before anything is made for it."""
+    _manifest(folder)
+
+
 def _everything(gallery: Gallery) -> Iterator[Entry]:
     cursor = None
     while True:

@@ -259,6 +259,12 @@ def test_a_directory_in_use_is_named(directory: Path, capsys: pytest.CaptureFixt
     galleries.close()
 
 
+def test_an_import_of_nothing_makes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", str(tmp_path / "other"), str(tmp_path / "export"), "--gallery", "people"]) == 1
+    assert "has no manifest.json" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_user_without_a_name_has_a_number(
     directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
