@@ -309,10 +309,14 @@ class _Candidates:
         return {slot: self._sightings[slot].person_id for slot in slots}
 
     def rows(self, slots: Slots) -> Embedding:
-        """As in search.Rows."""
+        """As in search.Rows. Raises StorageFailed where an entry was deleted since it was found."""
         ids = [self._sightings[slot].id for slot in slots.tolist()]
         found = self._client.query(self._collection, one_of("id", ids), ["id", "embedding"])
         row_of = {row["id"]: row["embedding"] for row in found}
+        if gone := [key for key in ids if key not in row_of]:
+            raise StorageFailed(
+                f"{len(gone)} entries were deleted while they were searched, {gone[0]!r} first; ask again"
+            )
         return np.asarray([row_of[key] for key in ids], np.float32)
 
     def matches(self, hits: Hits) -> list[Match]:

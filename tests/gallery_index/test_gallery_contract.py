@@ -16,6 +16,7 @@ from gallery_index import (
     InvalidRequest,
     ModelMismatch,
     Sighting,
+    StorageFailed,
     UnknownEntry,
     UnknownGallery,
 )
@@ -374,3 +375,18 @@ def test_retention(galleries: Galleries, gallery: Gallery) -> None:
     assert gallery.info().retention_days is None
     with pytest.raises(InvalidRequest, match="retention_days"):
         gallery.set_retention(0, by="test")
+
+
+@pytest.mark.milvus
+def test_an_entry_that_is_deleted_while_it_is_re_ranked_is_told_so() -> None:
+    pytest.importorskip("pymilvus")
+    from gallery_index.milvus_gallery import _Candidates
+
+    class Emptied:
+        def query(self, *_: object) -> list[object]:
+            return []
+
+    candidates = _Candidates(Emptied(), "reid_g", "")  # type: ignore[arg-type]
+    candidates._sightings.append(Sighting("e0001", "c0", NOON))
+    with pytest.raises(StorageFailed, match="1 entries were deleted while they were searched, 'e0001' first"):
+        candidates.rows(np.array([0]))
