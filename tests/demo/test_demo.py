@@ -196,6 +196,6 @@ def test_examples_are_half_hidden_and_say_whom_to_expect(tmp_path: Path) -> None
 
 
 def test_make_demo_takes_a_folder_with_a_blank_in_its_name() -> None:
-    make = ["make", "--dry-run", "demo", "DATA=my photos"]
+    make = ["make", "--dry-run", "--no-print-directory", "demo", "DATA=my photos"]
     told = subprocess.run(make, cwd=ROOT, text=True, capture_output=True, check=True).stdout
     assert shlex.split(told.splitlines()[-1])[-2:] == ["--data", "my photos"]
