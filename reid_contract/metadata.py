@@ -39,8 +39,8 @@ def read_section(name: str, kind: type[_Section], metadata: Mapping[str, str]) -
         raise ContractError(f"the model file's contract has no {key!r}; export it with `python -m export`")
     try:
         body = json.loads(metadata[key])
-    except json.JSONDecodeError as error:
-        raise ContractError(f"{key!r} in the model file is not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:  # Python's limits on digits and depth too
+        raise ContractError(f"{key!r} in the model file is not JSON that can be read: {error}") from error
     if not isinstance(body, dict):
         raise ContractError(f"{key!r} in the model file is {type(body).__name__}; allowed: a JSON object")
     fields = {field.name: field for field in dataclasses.fields(kind)}

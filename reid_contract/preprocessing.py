@@ -3,7 +3,6 @@ the service all call it, because two libraries' "bilinear" are not the same pixe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -14,6 +13,7 @@ from PIL import Image
 
 from reid_contract.errors import ContractError
 from reid_contract.metadata import read_section, write_section
+from reid_contract.numbers import is_number
 
 Filter = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 ColourOrder = Literal["rgb", "bgr"]
@@ -102,10 +102,6 @@ def normalise(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.flo
 
 
 def _numbers(name: str, values: object, length: int) -> tuple[float, ...]:
-    if (
-        not isinstance(values, (tuple, list))
-        or len(values) != length
-        or not all(isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in values)
-    ):
+    if not isinstance(values, (tuple, list)) or len(values) != length or not all(map(is_number, values)):
         raise ContractError(f"preprocess.{name} is {values!r}; allowed: {length} finite numbers")
     return tuple(float(v) for v in values)

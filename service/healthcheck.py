@@ -11,14 +11,15 @@ import os
 import sys
 
 _TIMEOUT_S = 4.0
+_LAST_PORT = 65535
 _EVERYWHERE = {"", "0.0.0.0", "::"}
 
 
 def main() -> int:
     """Returns 0 when /readyz answers 200, otherwise 1 with one line that says what is wrong."""
     host, port = os.environ.get("REID_HOST", "127.0.0.1"), os.environ.get("REID_PORT", "8000")
-    if not port.isdecimal():
-        print(f"REID_PORT is {port!r}; allowed: the number of a port")
+    if not port.isdecimal() or len(port) > 5 or int(port) > _LAST_PORT:
+        print(f"REID_PORT is {port!r}; allowed: a whole number from 0 to {_LAST_PORT}")
         return 1
     connection = http.client.HTTPConnection("localhost" if host in _EVERYWHERE else host, int(port), timeout=_TIMEOUT_S)
     try:

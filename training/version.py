@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -9,6 +10,7 @@ from pathlib import Path
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _DECIDING = ("reid_contract", "training", "export")
+_OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # set while git runs one, of whatever repository
 
 
 @cache
@@ -27,8 +29,9 @@ def code_version() -> str:
 def _git(*arguments: str) -> str:
     """What git says, or nothing where there is no git or no checkout."""
     command = ("git", "-C", str(_PROJECT), *arguments)
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_HOOKS}
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10, env=environment)
     except (OSError, subprocess.SubprocessError):
         return ""
     return answer.stdout.strip()

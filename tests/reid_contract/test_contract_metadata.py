@@ -81,6 +81,8 @@ def altered(section: str, **changes: object) -> dict[str, str]:
         ("preprocess", {"mean": [0.5, 0.5]}, r"preprocess\.mean is \[0\.5, 0\.5\]; allowed: 3 finite numbers"),
         ("preprocess", {"std": [0.2, 0.2, 0]}, r"preprocess\.std .* above 0"),
         ("preprocess", {"value_range": [1, 0]}, r"preprocess\.value_range .* low below high"),
+        ("preprocess", {"mean": [10**400, 0, 0]}, r"preprocess\.mean is .*; allowed: 3 finite numbers"),
+        ("preprocess", {"value_range": [0, 10**400]}, r"preprocess\.value_range is .*; allowed: 2 finite numbers"),
         ("preprocess", {"colour_order": "grb"}, r"preprocess\.colour_order is 'grb'; allowed: rgb, bgr"),
         ("preprocess", {"height": True}, r"preprocess\.height is True"),
         ("preprocess", {"gamma": 2.2}, r"'reid\.preprocess' has gamma"),
@@ -119,8 +121,9 @@ def test_no_contract_an_unknown_version_a_missing_section_and_broken_json() -> N
         PreprocessSpec.from_metadata(metadata | {"reid.contract_version": "2"})
     with pytest.raises(ContractError, match=r"no 'reid\.embedding'"):
         EmbeddingSpec.from_metadata(metadata)
-    with pytest.raises(ContractError, match=r"'reid\.preprocess' .* is not JSON"):
-        PreprocessSpec.from_metadata(metadata | {"reid.preprocess": "{"})
+    for broken in ("{", "9" * 5000, "[" * 100_000):
+        with pytest.raises(ContractError, match=r"'reid\.preprocess' .* is not JSON that can be read"):
+            PreprocessSpec.from_metadata(metadata | {"reid.preprocess": broken})
     with pytest.raises(ContractError, match=r"is list; allowed: a JSON object"):
         PreprocessSpec.from_metadata(metadata | {"reid.preprocess": "[]"})
 

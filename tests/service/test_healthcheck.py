@@ -45,10 +45,10 @@ def test_nothing_listens(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert "no answer from 127.0.0.1:1" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("port", ["", "abc", "-1"])
+@pytest.mark.parametrize("port", ["", "abc", "-1", "65536", "9" * 5000])
 def test_a_port_that_is_none_is_one_line(
     port: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("REID_PORT", port)
     assert healthcheck.main() == 1
-    assert capsys.readouterr().out == f"REID_PORT is {port!r}; allowed: the number of a port\n"
+    assert capsys.readouterr().out == f"REID_PORT is {port!r}; allowed: a whole number from 0 to 65535\n"

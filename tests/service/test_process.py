@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -20,6 +21,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 
 from service.keys import KeyFile
 from tests.service.conftest import crop
@@ -193,6 +195,16 @@ def test_the_log_is_json_with_request_ids_and_names_the_key(launch: Callable[...
     assert (access["key"], access["status"]) == ("camera 7", 200)
     assert access["ms"] > 0
     assert not any(key in line for line in process.log)
+
+
+def test_a_crop_with_damaged_exif_writes_no_plain_text_into_the_log(launch: Callable[..., Process]) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (48, 96)).save(buffer, "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0")
+    process = launch()
+    assert httpx.post(f"{process.url}/embed", content=buffer.getvalue(), headers=JPEG).status_code == 200
+    assert process.end(signal.SIGINT) == 0
+    warnings = [line for line in map(json.loads, process.log) if line["logger"] == "py.warnings"]
+    assert ["Corrupt EXIF" in line["message"] for line in warnings] == [True]
 
 
 def test_onnx_file_and_fake_agree(launch: Callable[..., Process]) -> None:

@@ -37,3 +37,10 @@ def test_a_repository_that_it_only_lies_in_is_not_its_own(tmp_path, monkeypatch)
     inside.mkdir()
     monkeypatch.setattr(version, "_PROJECT", inside)
     assert re.fullmatch(r"[\d.]+", version.code_version())
+
+
+def test_nor_is_one_that_runs_it_in_a_hook(tmp_path, monkeypatch):
+    (tmp_path / "installed").mkdir()
+    monkeypatch.setattr(version, "_PROJECT", tmp_path / "installed")
+    monkeypatch.setenv("GIT_DIR", str(repository(tmp_path) / ".git"))
+    assert re.fullmatch(r"[\d.]+", version.code_version())
