@@ -5,21 +5,25 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shutil
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PACKAGES = ("numpy", "onnxruntime", "faiss-cpu", "torch", "timm", "fastapi")
+_PACKAGES = ("numpy", "onnxruntime", "onnxruntime-gpu", "faiss-cpu", "torch", "timm", "fastapi")
+_GPU = ("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
 
 
 def machine() -> dict[str, object]:
-    """CPU, cores this process may use, Python, packages and commit."""
+    """CPU, cores this process may use, GPU where there is one, Python, packages and commit."""
+    gpu = _said_by(*_GPU)
     return {
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)),
+        **({"gpu": gpu} if gpu else {}),
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in _PACKAGES},
-        "commit": _commit(),
+        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "commit": _said_by("git", "rev-parse", "--short=10", "HEAD") or "unknown",
     }
 
 
@@ -28,6 +32,16 @@ def _cpu() -> str:
     return found[1] if found else platform.processor() or "unknown"
 
 
-def _commit() -> str:
-    answer = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=False)
-    return answer.stdout.strip() or "unknown"
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # onnxruntime and onnxruntime-gpu exclude each other
+        return None
+
+
+def _said_by(*command: str) -> str:
+    """The first line of what a program prints; nothing where it is not there or fails."""
+    if not shutil.which(command[0]):
+        return ""
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return answer.stdout.strip().partition("\n")[0] if answer.returncode == 0 else ""

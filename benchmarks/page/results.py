@@ -19,10 +19,17 @@ def load(path: str) -> Result:
 def source(result: Result, path: str) -> str:
     """Machine, threads, versions, command and file of a table."""
     about = result["machine"]
-    packages = ", ".join(f"{name} {about['packages'][name]}" for name in ("onnxruntime", "faiss-cpu", "torch", "numpy"))
+    told = (
+        "onnxruntime-gpu" if "onnxruntime-gpu" in about["packages"] else "onnxruntime",
+        "faiss-cpu",
+        "torch",
+        "numpy",
+    )
+    packages = ", ".join(f"{name} {about['packages'][name]}" for name in told)
     threads = result.get("threads", about["cores"])
+    gpu = f"{about['gpu']}; " if "gpu" in about else ""
     return (
-        f"{about['cpu']}, {threads} threads, Python {about['python']}, {packages}; commit {about['commit']}; "
+        f"{gpu}{about['cpu']}, {threads} threads, Python {about['python']}, {packages}; commit {about['commit']}; "
         f"`{result['command']}` → [{path}](../benchmarks/{path})"
     )
 

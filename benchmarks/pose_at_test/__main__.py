@@ -2,6 +2,8 @@
 
     python -m benchmarks.pose_at_test [--quick] [--json FILE] [--plot FILE] [--growth-plot FILE]
 
+It runs on a GPU where onnxruntime finds one (matching stays on the CPU), and keeps those figures apart.
+
 One query goes from JPEG to the ten best of 17,661 gallery crops (Occluded-Duke's size), method after method, in rounds:
 what is reported is the median over the rounds. ResNet-50 and the rivals have random weights, which speed does not see.
 Our search is gallery_index's, which the service uses; rivals need all features of all crops, so theirs is a scan.
@@ -20,6 +22,7 @@ from benchmarks.machine import machine
 from benchmarks.pose_at_test.crops import drawn_jpegs
 from benchmarks.pose_at_test.growth import SIZES, matching_growth
 from benchmarks.pose_at_test.methods import Methods
+from benchmarks.pose_at_test.onnx_files import kind, providers
 from benchmarks.pose_at_test.report import markdown, plot_growth, plot_latency
 from benchmarks.pose_at_test.rounds import GALLERY, measure, row
 from service.cpus import usable_cpus
@@ -41,17 +44,18 @@ def main(arguments: list[str] | None = None) -> int:
         "machine": machine(),
         "command": "python -m benchmarks.pose_at_test" + (" --quick" if options.quick else ""),
         "threads": threads,
+        "device": providers()[0],
         "gallery": options.entries,
         "rounds": rounds,
         "methods": [row(*of) for of in zip(pipelines, samples, strict=True)],
         "matching_seconds_by_gallery": matching_growth(*((SIZES[:2], 0.2) if options.quick else (SIZES, 2.0))),
     }
     home = options.cache if options.quick else HERE  # a quick run leaves the figures of a full one alone
-    (options.json or home / "result.json").write_text(
+    (options.json or home / f"result{kind()}.json").write_text(
         json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
-    plot_latency(result, options.plot or home / "latency.png")
-    plot_growth(result, options.growth_plot or home / "growth.png")
+    plot_latency(result, options.plot or home / f"latency{kind()}.png")
+    plot_growth(result, options.growth_plot or home / f"growth{kind()}.png")
     print(markdown(result))
     return 0
 

@@ -23,11 +23,11 @@ from rich.progress import track
 from benchmarks.machine import machine
 from benchmarks.pose_at_test.crops import drawn_jpegs
 from benchmarks.pose_at_test.methods import COMPACT_SIZE, SIZE
-from benchmarks.pose_at_test.onnx_files import PRECISIONS, providers, session
+from benchmarks.pose_at_test.onnx_files import PRECISIONS, kind, providers, session
 from reid_contract import PreprocessSpec, decode, preprocess
 from service.cpus import usable_cpus
 
-RESULT = Path(__file__).with_name("batches.json")
+HERE = Path(__file__).parent
 CROPS, ROUNDS = 32, 9
 
 BATCHES = {"CPUExecutionProvider": (1, 8), "CUDAExecutionProvider": (1, 2, 4, 8, 16, 32, 64)}
@@ -43,7 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
         "threads": threads,
         **measure_batches(options.cache, drawn_jpegs(CROPS), threads, ROUNDS),
     }
-    options.json.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (options.json or HERE / f"batches{kind()}.json").write_text(
+        json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     print(json.dumps(result, indent=2, ensure_ascii=False))
     return 0
 
@@ -89,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--json", type=Path, default=RESULT, help="write the figures here")
+    parser.add_argument("--json", type=Path, help="write the figures here (default: beside this benchmark)")
     parser.add_argument("--cache", type=Path, default=Path(".cache/pose_at_test"), help="where the graphs are")
     return parser
 

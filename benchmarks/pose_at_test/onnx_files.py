@@ -91,7 +91,14 @@ def macs(file: Path) -> int:
 
 def providers() -> list[str]:
     """The GPU where onnxruntime can use one, else the CPU."""
+    if "CUDAExecutionProvider" in ort.get_available_providers():
+        ort.preload_dlls()
     return [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in ort.get_available_providers()]
+
+
+def kind() -> str:
+    """What the names of result files end in: nothing on the CPU, "-gpu" on a GPU."""
+    return "-gpu" if providers()[0].startswith("CUDA") else ""
 
 
 def session(file: Path, threads: int) -> ort.InferenceSession:

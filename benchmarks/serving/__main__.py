@@ -1,6 +1,6 @@
 """The service beside the bare model and LitServe, overloaded, and for a long time.
 
-    python -m benchmarks.serving throughput --model models/lite0-imagenet.onnx
+    python -m benchmarks.serving throughput --model models/lite0-imagenet.onnx [--provider cuda]
     python -m benchmarks.serving litserve --litserve-python VENV/bin/python
     python -m benchmarks.serving overload
     python -m benchmarks.serving soak --seconds 1800
@@ -15,12 +15,13 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from benchmarks.machine import machine
 from benchmarks.serving import endurance, throughput
 from benchmarks.serving.table import write_table
 from service.cpus import usable_cpus
+from service.providers import ProviderName
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -35,9 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
             "command": f"python -m benchmarks.serving {shown}",
             **run(options),
         }
-        name = f"{options.command}-{options.model.stem}" if options.command == "throughput" else options.command
         RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
+        (RESULTS / f"{_name(options)}.json").write_text(json.dumps(result, indent=2) + "\n")
         print(json.dumps(result, indent=2))
     write_table(RESULTS)
     return 0
@@ -53,6 +53,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             crops_per_request=options.crops_per_request,
             rounds=options.rounds,
             seconds=options.seconds,
+            provider=options.provider,
         )
     if options.command == "litserve":
         python = options.litserve_python
@@ -61,6 +62,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         )
     measure = endurance.overload if options.command == "overload" else endurance.soak
     return measure(model, threads=threads, seconds=options.seconds)
+
+
+def _name(options: argparse.Namespace) -> str:
+    """Of the result file: a throughput is of one model on one provider."""
+    if options.command != "throughput":
+        return str(options.command)
+    return f"throughput-{options.model.stem}" + ("" if options.provider == "cpu" else f"-{options.provider}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,6 +83,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--seconds", type=float, default=seconds, help="of one round, or of the whole")
         command.add_argument("--rounds", type=int, default=7)
         command.add_argument("--crops-per-request", type=int, default=16)
+        if name == "throughput":
+            command.add_argument(
+                "--provider", choices=get_args(ProviderName), default="cpu", help="what runs the model"
+            )
         if name == "litserve":
             command.add_argument("--litserve-python", required=True, help="of an environment that has litserve")
     commands.add_parser("table")

@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from reid_contract import decode, preprocess
 from service.encoder import OnnxEncoder
+from service.providers import ProviderName
 
 Pixels = NDArray[np.uint8]
 
 
 class Bare:
-    """A model without a service around it. threads: of the session, and of the decode pool."""
+    """A model without a service around it. threads: of the session, and of the decode pool. provider: what runs it."""
 
-    def __init__(self, model: Path, *, threads: int, batch: int) -> None:
-        self._encode = OnnxEncoder(model, threads=threads, max_batch=batch)
+    def __init__(self, model: Path, *, threads: int, batch: int, provider: ProviderName = "cpu") -> None:
+        self._encode = OnnxEncoder(model, providers=(provider,), threads=threads, max_batch=batch)
         self._encode.warm_up()
         self._threads = threads
         self._batch = batch

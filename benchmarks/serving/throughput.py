@@ -21,6 +21,7 @@ from benchmarks.serving.bare import Bare
 from benchmarks.serving.crops import drawn_crops, framed
 from benchmarks.serving.load import Outcome, Target, closed
 from benchmarks.serving.servers import Server, litserve, our_service
+from service.providers import ProviderName
 
 CLIENTS = 16
 BATCH = 16
@@ -28,15 +29,24 @@ _SETTLE_S = 0.02  # the other's inference threads spin a while after their work
 RAW = {"Accept": "application/octet-stream"}
 
 
-def against_bare(model: Path, *, threads: int, crops_per_request: int, rounds: int, seconds: float) -> dict[str, Any]:
+def against_bare(
+    model: Path,
+    *,
+    threads: int,
+    crops_per_request: int,
+    rounds: int,
+    seconds: float,
+    provider: ProviderName = "cpu",
+) -> dict[str, Any]:
     """Rounds of bare model and service in turn, so that whatever else the machine does meets both alike.
 
     Wall clock tells what a user sees; CPU seconds per crop tell what the service adds, however busy the machine is."""
-    crops, bare = drawn_crops(64), Bare(model, threads=threads, batch=BATCH)
+    crops, bare = drawn_crops(64), Bare(model, threads=threads, batch=BATCH, provider=provider)
     bodies = [framed(crops[i : i + crops_per_request]) for i in range(0, len(crops), crops_per_request)]
     headers = RAW | {"Content-Type": "application/x-crops"}
     ratios, cpu_ratios, lines = [], [], []
-    with our_service(sys.executable, model, threads, "--max-batch", str(BATCH)) as server:
+    options = ("--max-batch", str(BATCH), "--providers", provider)
+    with our_service(sys.executable, model, threads, *options) as server:
         target = Target(server.url, "/embed", bodies, crops_per_request, headers)
         closed(target, clients=CLIENTS, seconds=2)
         for _ in range(rounds):
@@ -50,6 +60,7 @@ def against_bare(model: Path, *, threads: int, crops_per_request: int, rounds: i
         overhead = idle_overhead(bare, server, crops)
     return {
         "model": model.name,
+        "provider": provider,
         "clients": CLIENTS,
         "crops_per_request": crops_per_request,
         "threads": threads,
