@@ -67,7 +67,7 @@ class Batches:
     def _batch(self, indices: list[int], size: tuple[int, int], generator: torch.Generator) -> Batch:
         chosen = torch.tensor(indices, device=self.crops.images.device)
         images = resize(self.crops.images[chosen], size)
-        heatmaps = None if self.pose is None else self.pose.read(indices).to(images.device)
+        heatmaps = None if self.pose is None else self.pose.read(indices, images.device)
         augmentation = scaled(self.config.augment, size[0] / self.config.height)
         pixels, heatmaps = augment(images, heatmaps, augmentation, generator)
         if self.estimator is not None:

@@ -151,6 +151,7 @@ def _check_same(checkpoint: Checkpoint, classes: int, inputs: dict[str, str], da
 
 def train_epoch(trainer: Trainer, batches: Batches, report: Report | None, interrupt: Interrupt) -> bool:
     """The rest of the epoch the trainer is in. Returns whether someone asked to stop, at the end of a step."""
+    trainer.prepare()
     for batch in batches.epoch(trainer.epoch, trainer.step_in_epoch):
         learning_rate = trainer.learning_rate
         step = trainer.step(batch)

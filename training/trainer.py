@@ -16,6 +16,7 @@ from training.checkpoint import Checkpoint, build_network
 from training.config import TrainConfig
 from training.distributed import Processes, gather
 from training.gradient_norms import gradient_norms
+from training.graphs import GraphedFeatureMaps
 from training.losses.overall import LossParts, OverallLoss
 from training.model.global_batch_norm import use_global_batch_norm
 from training.model.pgflkd import PGFLKD
@@ -70,6 +71,7 @@ class Trainer:
         self.network: nn.Module = self.model
         if processes.world_size > 1:
             self.network = DistributedDataParallel(self.model, forward_sync_buffers=False)
+        self.graphs = self._graphs()
         self.loss = OverallLoss(config.loss, gather)
         self.optimiser = create_optimiser(self.model, config)
         self.taken = 0
@@ -96,6 +98,14 @@ class Trainer:
         """Of the next step."""
         return learning_rate(self.config, (self.taken + 1) / self.steps_per_epoch)
 
+    def prepare(self) -> None:
+        """Before an epoch, while nothing else uses the GPU: captures what its steps replay, where there are graphs."""
+        if self.graphs is not None:
+            self.network.train()
+            shape = torch.Size((self.config.batch_size, 3, *self.config.size_at(self.epoch)))
+            with self._autocast():
+                self.graphs.capture(shape, self.processes.device)
+
     def step(self, batch: Batch) -> Step:
         """Forward, backward, update. Raises NonFiniteLoss before the weights are touched."""
         parts = self.losses(batch)
@@ -114,9 +124,7 @@ class Trainer:
     def losses(self, batch: Batch) -> LossParts:
         """The forward pass and Eq. 10."""
         self.network.train()
-        device = self.processes.device.type
-        bf16 = self.config.precision == "bf16" or (self.config.precision == "auto" and device == "cuda")
-        with torch.autocast(device, torch.bfloat16, enabled=bf16):
+        with self._autocast():
             output = self.network(batch.images, batch.heatmaps)
         branches = branch_warmup(self.config, self.taken / self.steps_per_epoch)
         return self.loss(output, batch.labels, branches=branches)  # type: ignore[no-any-return]
@@ -134,6 +142,20 @@ class Trainer:
             code_version=code_version(),
             inputs=self.inputs,
         )
+
+    def _autocast(self) -> torch.autocast:
+        device = self.processes.device.type
+        bf16 = self.config.precision == "bf16" or (self.config.precision == "auto" and device == "cuda")
+        return torch.autocast(device, torch.bfloat16, enabled=bf16)
+
+    def _graphs(self) -> GraphedFeatureMaps | None:
+        """On one GPU. Several processes exchange gradients on the way back, which is not to be captured; and whoever
+        measures the pull of single terms goes back several times."""
+        if self.processes.device.type != "cuda" or self.processes.world_size > 1 or self.config.gradient_norms_every:
+            return None
+        graphs = GraphedFeatureMaps(self.model)
+        self.model.feature_maps = graphs.__call__
+        return graphs
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.model.load_state_dict(checkpoint.weights)

@@ -62,7 +62,7 @@ def table_8_reading(size: tuple[int, int] = (384, 128), classes: int = OCCLUDED_
     image = torch.empty(1, 3, *size, device="meta")
 
     def whole() -> Tensor:
-        first, second = model._feature_maps(image)  # noqa: SLF001 - both maps, which no public call gives alone
+        first, second = model.feature_maps(image)
         return first.mean() + second.mean()
 
     classifier = model.main.width * classes

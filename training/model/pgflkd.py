@@ -99,7 +99,7 @@ class PGFLKD(nn.Module):
         return self._for_matching(chosen, necks.get(feature))
 
     def _features(self, images: Tensor, heatmaps: Tensor | None) -> _Branches:
-        feature_map, part_map = self._feature_maps(images)  # F (N, c, h, w), twice unless separate_part_stage
+        feature_map, part_map = self.feature_maps(images)  # F (N, c, h, w), twice unless separate_part_stage
         f_g = global_average_pool(feature_map)
         if not self.config.needs_pose:
             return _Branches(f_g, None, None, None, None)
@@ -126,7 +126,8 @@ class PGFLKD(nn.Module):
             f_v = fuse(f_g, f_p) if config.interaction else None  # Eq. 6
         return _Branches(f_g, f_f, f_e, f_p, f_v)
 
-    def _feature_maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def feature_maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """F (N, c, h, w) of Sec. 3.1, and the map that FEB and SAB read: the same one without `separate_part_stage`."""
         if self.part_stage is None:
             feature_map = self.main.feature_map(images)
             return feature_map, feature_map

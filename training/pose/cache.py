@@ -88,11 +88,11 @@ class PoseCache:
         _write_info(path, wanted)
         return cls(path, wanted, np.arange(wanted.count), writable=True)
 
-    def read(self, indices: Tensor | ArrayLike) -> Tensor:
-        """(B,) indices, on any device -> (B, 17, h, w) float32 in [0, 1], on the CPU."""
+    def read(self, indices: Tensor | ArrayLike, device: torch.device | str = "cpu") -> Tensor:
+        """(B,) indices, on any device -> (B, 17, h, w) float32 in [0, 1], on `device`."""
         places = torch.as_tensor(indices, dtype=torch.int64).cpu().numpy()
         chosen: NDArray[np.uint8] = self._heatmaps[self._rows[places]]
-        return torch.from_numpy(chosen).to(torch.float32).div_(255)
+        return torch.from_numpy(chosen).to(device).to(torch.float32).div_(255)  # bytes travel, not floats
 
     def append(self, heatmaps: Tensor) -> None:
         """Writes the next images' heat maps, (B, 17, h, w) in [0, 1]; `save` makes them last."""

@@ -1,0 +1,61 @@
+"""On a GPU a step replays its passes: the same losses, weights and statistics as without."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from training.batches import Batch
+from training.config import TrainConfig
+from training.distributed import Processes
+from training.trainer import Trainer
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+SIZE = (64, 32)
+
+
+def batches(steps: int) -> list[Batch]:
+    random = torch.Generator().manual_seed(0)
+    labels = torch.tensor([0, 0, 0, 1, 1, 1]).cuda()
+    return [
+        Batch(
+            torch.randn(6, 3, *SIZE, generator=random).cuda().contiguous(memory_format=torch.channels_last),
+            torch.rand(6, 17, 16, 8, generator=random).cuda(),
+            labels,
+        )
+        for _ in range(steps)
+    ]
+
+
+def trained(config: TrainConfig, *, graphs: bool) -> tuple[Trainer, list[float]]:
+    trainer = Trainer(config, classes=2, steps_per_epoch=8, processes=Processes(0, 1, torch.device("cuda")))
+    if graphs:
+        trainer.prepare()
+    return trainer, [trainer.step(batch).losses["total"] for batch in batches(4)]
+
+
+@pytest.mark.parametrize("separate", [False, True])
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_replayed_steps_are_the_plain_ones(config: TrainConfig, separate: bool, ema: float) -> None:
+    model = replace(config.model, separate_part_stage=separate)
+    config = replace(
+        config, model=model, ema=ema, precision="fp32", height=SIZE[0], width=SIZE[1], growth=(), identities=2, images=3
+    )
+    (plain, expected), (replayed, losses) = trained(config, graphs=False), trained(config, graphs=True)
+    assert losses == pytest.approx(expected, rel=1e-2)
+    other = plain.evaluated.state_dict()
+    for name, value in replayed.evaluated.state_dict().items():
+        if name.endswith("num_batches_tracked"):
+            assert value == other[name], name
+        else:
+            torch.testing.assert_close(value, other[name], rtol=0.05, atol=5e-3, msg=name)
+
+
+def test_another_size_and_evaluation_run_as_ever(config: TrainConfig) -> None:
+    config = replace(config, height=SIZE[0], width=SIZE[1], growth=(), identities=2, images=3)
+    trainer, _ = trained(config, graphs=True)
+    trainer.step(batches(1)[0]._replace(images=torch.randn(6, 3, 96, 48).cuda()))
+    with torch.no_grad():
+        assert trainer.model.eval().embed(torch.randn(5, 3, *SIZE).cuda()).shape == (5, trainer.model.main.width)
