@@ -6,6 +6,7 @@ graph is launched as a whole. The arithmetic is the same; batch normalisation go
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import cast
 
@@ -40,7 +41,9 @@ class GraphedFeatureMaps:
         maps = _FeatureMaps(self._maps.model[0])  # capturing puts a wrapper around the module it is given
         maps.train()
         dtype = torch.get_autocast_dtype("cuda")
-        with torch.autocast("cuda", dtype, enabled=torch.is_autocast_enabled("cuda"), cache_enabled=False):
+        plain = torch.autocast("cuda", dtype, enabled=torch.is_autocast_enabled("cuda"), cache_enabled=False)
+        with warnings.catch_warnings(), plain:
+            warnings.filterwarnings("ignore", "The AccumulateGrad node's stream")  # it goes back on a stream of its own
             self._captured[shape] = cast(Callable[[Tensor], Maps], torch.cuda.make_graphed_callables(maps, (images,)))
         with torch.no_grad():  # the trial runs went through batch normalisation
             for name, buffer in self._maps.named_buffers():

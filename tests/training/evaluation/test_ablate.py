@@ -246,8 +246,11 @@ def test_a_recipe_is_compared_with_changes_of_it(drawn, tmp_path, capsys):
     torch.set_num_threads(1)
     command = ["compare", "--dataset", "synthetic", "--data", str(drawn), "--output", str(tmp_path), "--device", "cpu"]
     budget = [*SMALL, "--set=model.sab=false", "--set=model.feb=false"]
-    assert main([*command, *budget, "--change", "schedule=cosine", "milestones=5,7", "--change", "ema=0.9"]) == 0
-    assert "| schedule=cosine milestones=5,7 |" in capsys.readouterr().out
+    changes = ["--change", "schedule=cosine", "milestones=5,7", "--change", "a moving average", "ema=0.9"]
+    assert main([*command, *budget, *changes]) == 0
+    told = capsys.readouterr().out
+    assert "| schedule=cosine milestones=5,7 |" in told
+    assert "| a moving average |" in told
     configs = [json.loads((tmp_path / row / "seed-0" / "config.json").read_text()) for row in _schemes(tmp_path)]
     assert [(c["schedule"], c["milestones"], c["ema"]) for c in configs] == [
         ("step", [30, 70], 0.0),
@@ -262,15 +265,19 @@ def _schemes(output):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("changes", "message"),
     [
-        ("ema", "--change is 'ema'; allowed: FIELD=VALUE"),
-        ("emma=0", "--change does not know 'emma'"),
-        ("ema=2", "ema is 2.0; allowed"),
-        ("ema=0", "--change ema=0 changes nothing"),
+        (["ema"], "--change is 'ema'; allowed: FIELD=VALUE"),
+        (["a name", "ema"], "--change is 'ema'; allowed: FIELD=VALUE"),
+        (["emma=0"], "--change does not know 'emma'"),
+        (["ema=2"], "ema is 2.0; allowed"),
+        (["ema=0"], "--change ema=0 changes nothing"),
+        (["average", "ema=0.9", "--change", "average", "ema=0.99"], "--change average is there twice"),
+        (["unchanged", "ema=0.9"], "--change unchanged is there twice"),
+        (["n" * 300, "ema=0.9"], "… is 300 letters long; give a name"),
     ],
 )
-def test_a_bad_change_is_one_clear_line(drawn, tmp_path, capsys, change, message):
+def test_a_bad_change_is_one_clear_line(drawn, tmp_path, capsys, changes, message):
     command = ["compare", "--dataset", "synthetic", "--data", str(drawn), "--output", str(tmp_path / "x")]
-    assert main([*command, "--change", change]) == 1
+    assert main([*command, "--change", *changes]) == 1
     assert message in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,10 +11,13 @@ from matplotlib.figure import Figure
 from training.evaluation.ablation import Result
 from training.evaluation.plots.style import BLUE, GREY, ORANGE, new_figure, tidy
 
+_LINE = 36  # letters
+
 
 def draw_ablation(results: Sequence[Result], dataset: str) -> Figure:
     """Two panels, Rank-1 and mAP, one horizontal bar a scheme, and a cross for the paper's figure on Occluded-Duke."""
-    figure = new_figure(9.5, 0.42 * len(results) + 1.6)
+    titles = [fill(result.row.title, _LINE) for result in results]
+    figure = new_figure(9.5, sum(0.42 + 0.18 * title.count("\n") for title in titles) + 1.6)
     places = np.arange(len(results))
     for index, (axes, name) in enumerate(zip(figure.subplots(1, 2, sharey=True), ("Rank-1", "mAP"), strict=True)):
         values = [(result.rank1, result.mAP)[index] for result in results]
@@ -26,7 +30,7 @@ def draw_ablation(results: Sequence[Result], dataset: str) -> Figure:
             axes.plot(*zip(*paper, strict=True), "x", color=ORANGE, mew=2, label="paper, on Occluded-Duke")
         axes.set_xlim(0, 100 if max(map(max, values)) > 80 else None)
         tidy(axes, title=f"{name} on {dataset}", x="percent", y="")
-    axes.set_yticks(places, [result.row.title for result in results])
+    axes.set_yticks(places, titles)
     axes.invert_yaxis()
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize="small")
