@@ -95,14 +95,17 @@ def gather(rows: Iterable[Row], seeds: Sequence[int], output: Path, metrics_file
 
 
 def table(results: Sequence[Result], dataset: str) -> str:
-    """A Markdown table: mean ± deviation over seeds, and the paper's figures, where it gives any, beside."""
+    """A Markdown table: mean ± deviation over seeds, and beside them the paper's figures, where it gives any."""
     seeds = len(results[0].rank1)
     spoken = f"{seeds} seeds: mean ± standard deviation" if seeds > 1 else "1 seed"
     lines = [f"{dataset}, {spoken}, in percent", ""]
-    lines += ["| scheme | Rank-1 | mAP | paper, Occluded-Duke: Rank-1 | mAP |", "| --- | --: | --: | --: | --: |"]
+    head, rule = "| scheme | Rank-1 | mAP |", "| --- | --: | --: |"
+    if any(result.row.paper for result in results):
+        head, rule = f"{head} paper, Occluded-Duke: Rank-1 | mAP |", f"{rule} --: | --: |"
+    lines += [head, rule]
     for row, rank1, precision in ((r.row, r.rank1, r.mAP) for r in results):
-        paper = tuple(f"{value:.1f}" for value in row.paper) if row.paper else ("", "")
-        lines.append(f"| {row.title} | {spread(rank1)} | {spread(precision)} | {paper[0]} | {paper[1]} |")
+        paper = " {:.1f} | {:.1f} |".format(*row.paper) if row.paper else " |" * (head.count("|") - 4)
+        lines.append(f"| {row.title} | {spread(rank1)} | {spread(precision)} |{paper}")
     return "\n".join(lines)
 
 

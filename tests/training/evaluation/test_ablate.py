@@ -250,6 +250,7 @@ def test_a_recipe_is_compared_with_changes_of_it(drawn, tmp_path, capsys):
     assert main([*command, *budget, *changes]) == 0
     told = capsys.readouterr().out
     assert "| schedule=cosine milestones=5,7 |" in told
+    assert "paper" not in told
     assert "| a moving average |" in told
     configs = [json.loads((tmp_path / row / "seed-0" / "config.json").read_text()) for row in _schemes(tmp_path)]
     assert [(c["schedule"], c["milestones"], c["ema"]) for c in configs] == [
