@@ -8,6 +8,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery_index.threads import faiss_threads
 from gallery_index.types import Embedding
 from gallery_index.vectors import Slots
 
@@ -77,17 +78,15 @@ def _dense(rows: Embedding, queries: Embedding) -> Scores:
 
 def _in_place(rows: Embedding, queries: Embedding, slots: Slots) -> Scores:
     """Scores (Q, N) without a copy of the rows. faiss spreads queries over threads, so each is several."""
-    before = faiss.omp_get_max_threads()
-    threads = before if len(slots) > _SHARED_OUT else 1
+    threads = faiss.omp_get_max_threads() if len(slots) > _SHARED_OUT else 1
     share = -(-len(slots) // threads)
     listed = np.full((len(queries), threads * share), -1, np.int64)  # -1 is passed over
     listed[:, : len(slots)] = slots
     scores = np.empty(listed.shape, np.float32)
     repeated = np.repeat(queries, threads, axis=0)
     pointers = [faiss.swig_ptr(array) for array in (scores, repeated, rows, listed)]
-    faiss.omp_set_num_threads(threads)  # this thread's own; several queries would wake the others too
-    faiss.fvec_inner_products_by_idx(*pointers, rows.shape[1], len(repeated), share)  # type: ignore[attr-defined]
-    faiss.omp_set_num_threads(before)
+    with faiss_threads(threads):  # several queries would wake the others too
+        faiss.fvec_inner_products_by_idx(*pointers, rows.shape[1], len(repeated), share)  # type: ignore[attr-defined]
     return scores[:, : len(slots)]
 
 
