@@ -62,7 +62,7 @@ class Coarse:
             return found[0]
         slots = np.concatenate([slots + i * SHARD for i, (slots, _) in enumerate(found)], axis=1)
         scores = np.concatenate([scores for _, scores in found], axis=1)
-        best = np.arange(len(queries))[:, None], np.argsort(-scores, axis=1)[:, :count]
+        best = np.arange(len(queries))[:, None], (-scores).argsort(axis=1)[:, :count]
         return slots[best], scores[best]
 
     def slots(self) -> int:

@@ -93,7 +93,7 @@ def _in_place(rows: Embedding, queries: Embedding, slots: Slots) -> Scores:
 def sorted_hits(slots: Slots, scores: Scores, count: int) -> Hits:
     """The `count` best, best first; of equal scores the lower slot first."""
     if len(scores) > count:
-        chosen = np.argpartition(scores, len(scores) - count)[len(scores) - count :]
+        chosen = scores.argpartition(len(scores) - count)[len(scores) - count :]
         slots, scores = slots[chosen], scores[chosen]
     order = np.lexsort((slots, -scores))
     return Hits(slots[order], scores[order])

@@ -85,7 +85,7 @@ def _decide(
         exact[begin:end] = np.take(rows, chosen[begin:end], axis=0, mode="clip") @ query  # "raise": one copy more
         hits = sorted_hits(chosen[:end], exact[:end], count)
         last = float(hits.scores[-1])
-        spread = max(float(np.std(close[:end] - exact[:end])), _least_spread(last, rows.shape[1]))
+        spread = max(float((close[:end] - exact[:end]).std()), _least_spread(last, rows.shape[1]))
         left_out = estimates[-1] if end == len(chosen) else close[end]
         missing = float(left_out - (last - SURE * spread))
         if missing <= 0:
