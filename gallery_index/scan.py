@@ -64,6 +64,15 @@ def scan_slots(rows: Embedding, queries: Embedding, count: int, slots: Slots) ->
     return best.hits()
 
 
+def cosines(rows: Embedding, query: Embedding, slots: Slots) -> Scores:
+    """(N,) of one query (D,) with rows[slots], which are few: read where they lie, by this thread alone."""
+    scores = np.empty(len(slots), np.float32)
+    pointers = [faiss.swig_ptr(array) for array in (scores, query, rows, slots)]
+    with faiss_threads(1):
+        faiss.fvec_inner_products_by_idx(*pointers, rows.shape[1], 1, len(slots))  # type: ignore[attr-defined]
+    return scores
+
+
 def _dense(rows: Embedding, queries: Embedding) -> Scores:
     """Scores (Q, N). For few queries one thread reads as fast as memory gives, and waits for nobody: a matrix product
     waits for threads of its own, several times as long where an embedding has the processor."""

@@ -12,7 +12,7 @@ from gallery_index.coarse import BLOCK, GROWTH, SHARD, Coarse, Proposed, Shard
 from gallery_index.engine import Engine
 from gallery_index.rerank import rerank
 from gallery_index.rotation import rotated
-from gallery_index.scan import scan_mask, scan_slots
+from gallery_index.scan import cosines, scan_mask, scan_slots
 from gallery_index.threads import faiss_threads
 from gallery_index.tuning import Tuning
 from gallery_index.twostage import LEAP, LEAST, PILOT, two_stage
@@ -250,6 +250,14 @@ def test_scans_agree(engine: Engine, count: int) -> None:
     by_mask = scan_mask(rows, probes, 50, engine.used[: len(rows)])
     for a, b in zip(by_slots, by_mask, strict=True):
         np.testing.assert_allclose(a.scores, b.scores, atol=1e-5)
+
+
+def test_cosines_are_those_of_the_slots_in_their_order(engine: Engine) -> None:
+    rows = engine._vectors.rows
+    slots = np.array([SHARD + 7, 0, 5, 5])
+    (query,) = noise(1)
+    np.testing.assert_allclose(cosines(rows, query, slots), rows[slots] @ query, atol=1e-6)
+    assert cosines(rows, query, slots[:0]).shape == (0,)
 
 
 def test_rerank_keeps_every_candidate_and_agrees_with_the_definition() -> None:
