@@ -105,6 +105,11 @@ def block_bytes(dim: int) -> int:
     return int(_empty_index(dim, np.zeros(dim, np.float32)).get_CodePacker().block_size)
 
 
+def slot_bytes(dim: int) -> int:
+    """Memory of a slot: its code, and its number, of which faiss keeps a list."""
+    return block_bytes(dim) // BLOCK + 8
+
+
 class Shard:
     """Up to SHARD codes around one centre; all vectors here are rotated."""
 
