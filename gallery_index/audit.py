@@ -18,6 +18,7 @@ from gallery_index.files import sync_directory
 from gallery_index.types import Filter
 
 _stream = logging.getLogger(__name__)
+_as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make an encoder for each line
 
 Action = Literal["create", "enrol", "search", "delete", "erase", "retention", "drop"]
 
@@ -77,7 +78,7 @@ class AuditLog:
     @contextmanager
     def _opened(self, now: datetime, what: str) -> Iterator[int]:
         """The month's file. what: became of the call, should this fail."""
-        path = self._directory / f"audit-{now:%Y-%m}.jsonl"
+        path = f"{self._directory}/audit-{now:%Y-%m}.jsonl"
         try:
             log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -90,7 +91,7 @@ class AuditLog:
 
 def _line(now: datetime, action: Action, gallery: str, **details: object) -> str:
     told = {"at": now.isoformat(timespec="milliseconds"), "by": details.pop("by"), "action": action, "gallery": gallery}
-    return json.dumps(told | details, ensure_ascii=False)
+    return _as_json(told | details)
 
 
 def describe(where: Filter) -> dict[str, object]:

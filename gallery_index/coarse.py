@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from gallery_index.rotation import rotated
 from gallery_index.scan import Scores
+from gallery_index.threads import faiss_threads
 from gallery_index.types import Embedding
 from gallery_index.vectors import Slots
 
@@ -61,7 +62,7 @@ class Coarse:
             return found[0]
         slots = np.concatenate([slots + i * SHARD for i, (slots, _) in enumerate(found)], axis=1)
         scores = np.concatenate([scores for _, scores in found], axis=1)
-        best = np.arange(len(queries))[:, None], np.argsort(-scores, axis=1)[:, :count]
+        best = np.arange(len(queries))[:, None], (-scores).argsort(axis=1)[:, :count]
         return slots[best], scores[best]
 
     def slots(self) -> int:
@@ -82,7 +83,8 @@ class Coarse:
                 found[i] = self.shards[i].search(query, count)
 
         helpers = [self._pool.submit(work) for _ in range(min(self._threads, len(self.shards)) - 1)]
-        work()
+        with faiss_threads(1):  # or faiss wakes its own threads at the end of each shard, and waits for them
+            work()
         for helper in helpers:
             if not helper.cancel():  # one that has not begun is not needed any more
                 helper.result()
@@ -100,8 +102,12 @@ class Coarse:
 
 def block_bytes(dim: int) -> int:
     """Bytes of BLOCK codes."""
-    index: Any = faiss.IndexRaBitQFastScan(dim, faiss.METRIC_INNER_PRODUCT)
-    return int(index.get_CodePacker().block_size)
+    return int(_empty_index(dim, np.zeros(dim, np.float32)).get_CodePacker().block_size)
+
+
+def slot_bytes(dim: int) -> int:
+    """Memory of a slot: its code, and its number, of which faiss keeps a list."""
+    return block_bytes(dim) // BLOCK + 8
 
 
 class Shard:
@@ -110,8 +116,8 @@ class Shard:
     def __init__(self, dim: int, centre: Embedding, codes: NDArray[np.uint8] | None = None) -> None:
         """codes: as `codes` gave them; their length must be a whole number of blocks."""
         self.centre = centre
-        self._dim = dim
-        self._index = self._empty_index()
+        self._index = _empty_index(dim, centre)
+        self._lists = _lists(self._index)
         self._packer = self._index.get_CodePacker()
         if codes is not None:
             self._resize(codes.size // self._packer.block_size * BLOCK)
@@ -125,19 +131,15 @@ class Shard:
     @property
     def codes(self) -> NDArray[np.uint8]:
         """(blocks, bytes of a block), the memory itself."""
-        size = self._index.codes.size()
-        if size == 0:
-            return np.empty((0, self._packer.block_size), np.uint8)
-        memory: NDArray[np.uint8] = faiss.rev_swig_ptr(self._index.codes.data(), size)
-        return memory.reshape(-1, self._packer.block_size)
+        return _codes(self._index)
 
     def put(self, positions: Slots, rows: Embedding) -> None:
         """Encodes rows[i] at positions[i]."""
         if (needed := int(positions.max()) + 1) > self._index.ntotal:
             self._resize(min(SHARD, -(-needed // GROWTH) * GROWTH))
-        encoder = self._empty_index()
+        encoder = _empty_index(rows.shape[1], self.centre)
         encoder.add(rows)
-        fresh = faiss.rev_swig_ptr(encoder.codes.data(), encoder.codes.size()).reshape(-1, self._packer.block_size)
+        fresh = _codes(encoder)
         codes, begin = self.codes, 0
         if positions[0] % BLOCK == 0 and np.array_equal(positions, np.arange(positions[0], positions[0] + len(rows))):
             blocks, at = len(rows) // BLOCK, int(positions[0]) // BLOCK
@@ -160,17 +162,34 @@ class Shard:
         return positions, scores
 
     def _resize(self, slots: int) -> None:
-        held = self._index.codes.size()
-        self._index.codes.resize(slots // BLOCK * self._packer.block_size)
+        """What is new is zero."""
+        self._lists.resize(0, slots)
+        faiss.rev_swig_ptr(self._lists.get_ids(0), slots)[:] = np.arange(slots)
         self._index.ntotal = slots
-        self._index.ntotal2 = slots
-        self.codes.reshape(-1)[held:] = 0
 
-    def _empty_index(self) -> Any:
-        index: Any = faiss.IndexRaBitQFastScan(self._dim, faiss.METRIC_INNER_PRODUCT)
-        faiss.copy_array_to_vector(self.centre, index.center)
-        index.is_trained = True
-        return index
+
+def _empty_index(dim: int, centre: Embedding) -> Any:
+    """One inverted list holds all. Without lists faiss has RaBitQ with the same codes too, but copies the query for
+    each block: a tenth slower for one query, a fifth for many."""
+    quantizer = faiss.IndexFlatIP(dim)
+    quantizer.add(centre[None])
+    index: Any = faiss.IndexIVFRaBitQFastScan(quantizer, dim, 1, faiss.METRIC_INNER_PRODUCT)
+    index.train(centre[None])  # a formality: there is nothing to learn
+    return index
+
+
+def _codes(index: Any) -> NDArray[np.uint8]:
+    """(blocks, bytes of a block) of the only list, the memory itself."""
+    lists = _lists(index)
+    shape = -(-lists.list_size(0) // BLOCK), lists.block_size
+    if shape[0] == 0:
+        return np.empty(shape, np.uint8)
+    memory: NDArray[np.uint8] = faiss.rev_swig_ptr(lists.get_codes(0), shape[0] * shape[1])
+    return memory.reshape(shape)
+
+
+def _lists(index: Any) -> Any:
+    return faiss.downcast_InvertedLists(index.invlists)
 
 
 def _pack(packer: Any, code: NDArray[np.uint8], position: int, codes: NDArray[np.uint8]) -> None:

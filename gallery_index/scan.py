@@ -8,6 +8,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery_index.threads import faiss_threads
 from gallery_index.types import Embedding
 from gallery_index.vectors import Slots
 
@@ -63,6 +64,15 @@ def scan_slots(rows: Embedding, queries: Embedding, count: int, slots: Slots) ->
     return best.hits()
 
 
+def cosines(rows: Embedding, query: Embedding, slots: Slots) -> Scores:
+    """(N,) of one query (D,) with rows[slots], which are few: read where they lie, by this thread alone."""
+    scores = np.empty(len(slots), np.float32)
+    pointers = [faiss.swig_ptr(array) for array in (scores, query, rows, slots)]
+    with faiss_threads(1):
+        faiss.fvec_inner_products_by_idx(*pointers, rows.shape[1], 1, len(slots))  # type: ignore[attr-defined]
+    return scores
+
+
 def _dense(rows: Embedding, queries: Embedding) -> Scores:
     """Scores (Q, N). For few queries one thread reads as fast as memory gives, and waits for nobody: a matrix product
     waits for threads of its own, several times as long where an embedding has the processor."""
@@ -77,24 +87,22 @@ def _dense(rows: Embedding, queries: Embedding) -> Scores:
 
 def _in_place(rows: Embedding, queries: Embedding, slots: Slots) -> Scores:
     """Scores (Q, N) without a copy of the rows. faiss spreads queries over threads, so each is several."""
-    before = faiss.omp_get_max_threads()
-    threads = before if len(slots) > _SHARED_OUT else 1
+    threads = faiss.omp_get_max_threads() if len(slots) > _SHARED_OUT else 1
     share = -(-len(slots) // threads)
     listed = np.full((len(queries), threads * share), -1, np.int64)  # -1 is passed over
     listed[:, : len(slots)] = slots
     scores = np.empty(listed.shape, np.float32)
     repeated = np.repeat(queries, threads, axis=0)
     pointers = [faiss.swig_ptr(array) for array in (scores, repeated, rows, listed)]
-    faiss.omp_set_num_threads(threads)  # this thread's own; several queries would wake the others too
-    faiss.fvec_inner_products_by_idx(*pointers, rows.shape[1], len(repeated), share)  # type: ignore[attr-defined]
-    faiss.omp_set_num_threads(before)
+    with faiss_threads(threads):  # several queries would wake the others too
+        faiss.fvec_inner_products_by_idx(*pointers, rows.shape[1], len(repeated), share)  # type: ignore[attr-defined]
     return scores[:, : len(slots)]
 
 
 def sorted_hits(slots: Slots, scores: Scores, count: int) -> Hits:
     """The `count` best, best first; of equal scores the lower slot first."""
     if len(scores) > count:
-        chosen = np.argpartition(scores, len(scores) - count)[len(scores) - count :]
+        chosen = scores.argpartition(len(scores) - count)[len(scores) - count :]
         slots, scores = slots[chosen], scores[chosen]
     order = np.lexsort((slots, -scores))
     return Hits(slots[order], scores[order])

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gallery_index.coarse import Coarse
-from gallery_index.scan import Hits, Mask, Scores, sorted_hits
+from gallery_index.scan import Hits, Mask, Scores, cosines, sorted_hits
 from gallery_index.types import Embedding
 from gallery_index.vectors import Slots
 
@@ -82,10 +82,10 @@ def _decide(
     exact = np.empty(len(chosen), np.float32)
     begin, missing = 0, math.inf
     for end in (max(len(chosen) // part, count) for part in (4, 2, 1)):
-        exact[begin:end] = np.take(rows, chosen[begin:end], axis=0, mode="clip") @ query  # "raise": one copy more
+        exact[begin:end] = cosines(rows, query, chosen[begin:end])
         hits = sorted_hits(chosen[:end], exact[:end], count)
         last = float(hits.scores[-1])
-        spread = max(float(np.std(close[:end] - exact[:end])), _least_spread(last, rows.shape[1]))
+        spread = max(float((close[:end] - exact[:end]).std()), _least_spread(last, rows.shape[1]))
         left_out = estimates[-1] if end == len(chosen) else close[end]
         missing = float(left_out - (last - SURE * spread))
         if missing <= 0:

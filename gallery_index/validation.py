@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC
 from typing import get_args
 
@@ -64,7 +64,7 @@ def check_entries(entries: Sequence[Entry], dim: int) -> Embedding:
             )
     if not entries:
         return np.empty((0, dim), np.float32)
-    return _unit(np.stack([entry.embedding for entry in entries]), [f"embedding of {e.id!r}" for e in entries])
+    return _unit(np.stack([entry.embedding for entry in entries]), lambda i: f"embedding of {entries[i].id!r}")
 
 
 def check_ids(ids: Iterable[str]) -> None:
@@ -77,7 +77,7 @@ def check_queries(queries: Embedding, dim: int) -> Embedding:
     """Returns the queries, (Q, dim) float32, each of length 1 to the last digit."""
     if np.ndim(queries) != 2 or len(queries) < 1 or np.shape(queries)[1] != dim:
         raise InvalidRequest(f"queries have shape {np.shape(queries)}; allowed: (Q, {dim}) with Q of 1 or more")
-    return _unit(queries, [f"query {i}" for i in range(len(queries))])
+    return _unit(queries, lambda i: f"query {i}")
 
 
 def check_search(k: int, min_score: float, fuse: Fusion | None, *, rerank: bool) -> None:
@@ -151,11 +151,11 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and -(2**63) <= value < 2**63
 
 
-def _unit(rows: Embedding, names: list[str]) -> Embedding:
+def _unit(rows: Embedding, name: Callable[[int], str]) -> Embedding:
     rows = np.ascontiguousarray(rows, np.float32)
     lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
     wrong = ~(np.abs(lengths - 1) <= LENGTH_TOLERANCE)  # a NaN is wrong too
     if wrong.any():
         first = int(wrong.argmax())
-        raise InvalidRequest(f"{names[first]} has length {lengths[first]:.4g}; allowed: 1 (normalise it first)")
+        raise InvalidRequest(f"{name(first)} has length {lengths[first]:.4g}; allowed: 1 (normalise it first)")
     return np.asarray(rows / lengths[:, None], np.float32)

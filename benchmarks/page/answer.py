@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.page.results import Result, load, table
-from gallery_index.coarse import BLOCK, block_bytes
+from gallery_index.coarse import slot_bytes
 
 POSE = "pose_at_test/result.json"
 BATCHES = "pose_at_test/batches.json"
@@ -58,7 +58,7 @@ def memory() -> str:
     for entries in (10_000, 100_000, 1_000_000, 10_000_000):
         row = [f"{entries:,}"]
         for dim in (1280, 2048):
-            row += [f"{entries * block_bytes(dim) / BLOCK / GIB:.3f}", f"{entries * 4 * dim / GIB:.2f}"]
+            row += [f"{entries * slot_bytes(dim) / GIB:.3f}", f"{entries * 4 * dim / GIB:.2f}"]
         rows.append(row)
     head = ["crops in the gallery", "1280-d: memory, GiB", "disk, GiB", "2048-d: memory, GiB", "disk, GiB"]
     return table(head, rows)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 
-from gallery_index.coarse import GROWTH, SHARD, Coarse, Proposed
+from gallery_index.coarse import BLOCK, GROWTH, SHARD, Coarse, Proposed, Shard
 from gallery_index.engine import Engine
 from gallery_index.rerank import rerank
 from gallery_index.rotation import rotated
-from gallery_index.scan import scan_mask, scan_slots
+from gallery_index.scan import cosines, scan_mask, scan_slots
+from gallery_index.threads import faiss_threads
 from gallery_index.tuning import Tuning
 from gallery_index.twostage import LEAP, LEAST, PILOT, two_stage
 from gallery_index.types import Embedding
@@ -209,6 +211,36 @@ def test_a_wiped_code_is_gone(engine: Engine) -> None:
     coarse.close()
 
 
+def test_codes_are_those_that_snapshots_hold() -> None:
+    """faiss may change what it makes of a vector; a snapshot written by an earlier version must not mean another."""
+    rows = clusters(3 * BLOCK + 5, 12)
+    shard = Shard(DIM, rows.mean(axis=0))
+    shard.put(np.arange(len(rows)), rows)
+    plain = faiss.IndexRaBitQFastScan(DIM, faiss.METRIC_INNER_PRODUCT)
+    plain.train(rows)
+    faiss.copy_array_to_vector(shard.centre, plain.center)
+    plain.add(rows)
+    wanted = faiss.vector_to_array(plain.codes)
+    assert np.array_equal(shard.codes.ravel()[: len(wanted)], wanted)
+    assert not shard.codes.ravel()[len(wanted) :].any()
+
+
+def test_one_query_waits_for_no_thread_of_faiss(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[int] = []
+    search = Shard.search
+
+    def watched(shard: Shard, probes: Embedding, count: int) -> Proposed:
+        used.append(faiss.omp_get_max_threads())
+        return search(shard, probes, count)
+
+    monkeypatch.setattr(Shard, "search", watched)
+    with faiss_threads(3):
+        engine.nearest(queries(engine, 1, seed=5), 10, None)
+        assert used
+        assert set(used) == {1}
+        assert faiss.omp_get_max_threads() == 3
+
+
 @pytest.mark.parametrize("count", [1, 3, 4, 20])  # few are scanned in place, many together
 def test_scans_agree(engine: Engine, count: int) -> None:
     used = np.flatnonzero(engine.used)
@@ -218,6 +250,14 @@ def test_scans_agree(engine: Engine, count: int) -> None:
     by_mask = scan_mask(rows, probes, 50, engine.used[: len(rows)])
     for a, b in zip(by_slots, by_mask, strict=True):
         np.testing.assert_allclose(a.scores, b.scores, atol=1e-5)
+
+
+def test_cosines_are_those_of_the_slots_in_their_order(engine: Engine) -> None:
+    rows = engine._vectors.rows
+    slots = np.array([SHARD + 7, 0, 5, 5])
+    (query,) = noise(1)
+    np.testing.assert_allclose(cosines(rows, query, slots), rows[slots] @ query, atol=1e-6)
+    assert cosines(rows, query, slots[:0]).shape == (0,)
 
 
 def test_rerank_keeps_every_candidate_and_agrees_with_the_definition() -> None:

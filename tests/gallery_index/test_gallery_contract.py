@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gallery_index import (
+    AttributeValue,
     Entry,
     Filter,
     Galleries,
@@ -109,6 +110,15 @@ def test_an_id_that_no_entry_can_have_meets_no_other_entry(gallery: Gallery) -> 
         with pytest.raises(InvalidRequest, match="allowed: "):
             gallery.count(Filter(persons=frozenset({wrong})))
     assert gallery.count() == 1
+
+
+def test_each_entry_has_its_own_attributes(gallery: Gallery) -> None:
+    told: list[dict[str, AttributeValue]] = [{}, {"a": '"}],[{"', "b": -1.5}, {"c": False}, {}, {"a": ",", "\n": 2**62}]
+    given = [entry(i, attributes=attributes) for i, attributes in enumerate(told)]
+    gallery.upsert(given, by="test")
+    assert [dict(sighting.attributes) for sighting in gallery.page().sightings] == told
+    (matches,) = gallery.search(np.stack([given[1].embedding]), k=5, by="test")
+    assert {m.sighting.id: dict(m.sighting.attributes) for m in matches} == {e.id: dict(e.attributes) for e in given}
 
 
 def test_pictures_alone_are_erased(gallery: Gallery) -> None:
