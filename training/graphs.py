@@ -32,28 +32,37 @@ class GraphedFeatureMaps:
     def capture(self, shape: torch.Size, device: torch.device) -> None:
         """Captures images of this shape, in channels last, under the autocast that is in force; once.
 
-        No other thread may use the GPU meanwhile.
+        No other thread may use the GPU meanwhile. A network that cannot be captured, since it looks at values, is left
+        as it is, with a warning.
         """
         if shape in self._captured:
             return
-        images = torch.zeros(shape, device=device).contiguous(memory_format=torch.channels_last)
-        counted = {name: buffer.clone() for name, buffer in self._maps.named_buffers()}
-        maps = _FeatureMaps(self._maps.model[0])  # capturing puts a wrapper around the module it is given
-        maps.train()
-        dtype = torch.get_autocast_dtype("cuda")
-        plain = torch.autocast("cuda", dtype, enabled=torch.is_autocast_enabled("cuda"), cache_enabled=False)
-        with warnings.catch_warnings(), plain:
-            warnings.filterwarnings("ignore", "The AccumulateGrad node's stream")  # it goes back on a stream of its own
-            self._captured[shape] = cast(Callable[[Tensor], Maps], torch.cuda.make_graphed_callables(maps, (images,)))
-        with torch.no_grad():  # the trial runs went through batch normalisation
-            for name, buffer in self._maps.named_buffers():
-                buffer.copy_(counted[name])
+        counted = [buffer.clone() for buffer in self._maps.buffers()]
+        try:
+            self._captured[shape] = self._graphed(shape, device)
+        except RuntimeError as error:
+            self._captured[shape] = self._maps
+            warnings.warn(f"no CUDA graph of the network, so it is slower: {error!s:.200}", stacklevel=2)
+        with torch.no_grad():  # trial runs went through batch normalisation
+            for buffer, before in zip(self._maps.buffers(), counted, strict=True):
+                buffer.copy_(before)
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 3, H, W) -> F (N, c, h, w), and the map that FEB and SAB read."""
-        replayed = self._captured.get(images.shape) if self._maps.main.training and torch.is_grad_enabled() else None
-        maps = (replayed or self._maps)(images)
+        training = self._maps.main.training and torch.is_grad_enabled()
+        maps = self._captured.get(images.shape, self._maps)(images) if training else self._maps(images)
         return maps[0], maps[-1]
+
+    def _graphed(self, shape: torch.Size, device: torch.device) -> Callable[[Tensor], Maps]:
+        images = torch.zeros(shape, device=device).contiguous(memory_format=torch.channels_last)
+        maps = _FeatureMaps(self._maps.model[0])  # capturing puts a wrapper around the module it is given
+        kind = device.type
+        uncached = torch.autocast(
+            kind, torch.get_autocast_dtype(kind), enabled=torch.is_autocast_enabled(kind), cache_enabled=False
+        )
+        with warnings.catch_warnings(), uncached:
+            warnings.filterwarnings("ignore", "The AccumulateGrad node's stream")  # trial runs have one of their own
+            return cast(Callable[[Tensor], Maps], torch.cuda.make_graphed_callables(maps, (images,)))
 
 
 class _FeatureMaps(nn.Module):
