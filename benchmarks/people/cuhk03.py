@@ -20,7 +20,7 @@ _OF_THE_FIRST_CAMERA = 5
 
 def rows(folder: Path) -> Iterator[tuple[str, str, int, int]]:
     """(split, path below the folder, person, camera) of every crop. Raises ValueError where there are none."""
-    crops = sorted(folder.glob("labeled/*/*_*.jpg"))
+    crops = sorted(crop for split in ("train", "val") for crop in folder.glob(f"labeled/{split}/*_*.jpg"))
     if not crops:
         raise ValueError(f"{folder} has no labeled/train/PERSON_NN.jpg and labeled/val/PERSON_NN.jpg")
     for crop in crops:

@@ -12,7 +12,14 @@ from training.data.datasets import load_dataset
 
 
 def test_the_manifest_is_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("train/0000_00", "train/0000_07", "val/0003_04", "val/0003_05", "val/0003_09"):
+    for name in (
+        "train/0000_00",
+        "train/0000_07",
+        "train_resized/0000_00",
+        "val/0003_04",
+        "val/0003_05",
+        "val/0003_09",
+    ):
         file = tmp_path / "labeled" / f"{name}.jpg"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
