@@ -13,6 +13,7 @@ COMMANDS = (
     "ablate",
     "compare",
     "sweep",
+    "interpolate",
     "complexity",
     "visualize",
     "pose-cache",
