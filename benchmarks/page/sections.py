@@ -59,7 +59,8 @@ def others() -> str:
         load(f"{name}.json") for name in ("evaluation/result", "end_to_end/result", "container/results")
     )
     steps = [
-        f"{s['pgflkd_to_baseline']:.2f} ({s['backbone']}, {s['size'][0]}×{s['size'][1]})" for s in training["steps"]
+        f"{s['pgflkd_to_baseline']:.2f} ({s['backbone']}, {s['size'][0]}×{s['size'][1]}, teachers {s['teachers']})"
+        for s in training["steps"]
     ]
     int8 = [f"{n['files'][2]['times_fp32_throughput']:.2f} ({n['network']})" for n in export["networks"]]
     figures = evaluation["figures"]

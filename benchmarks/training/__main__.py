@@ -3,8 +3,9 @@
     python -m benchmarks.training [--rounds N] [--data MARKET_ROOT --pose-cache DIR] [--json FILE …]
 
 Everything runs on one thread and is counted in CPU seconds, which other processes on the machine disturb least; ratios
-are medians over rounds in which all are measured one after another. With --data, real batches of the preset `compact`
-are trained on as well: the share of time that the step waited for data, and its crops/s beside the bare backbone's.
+are medians over rounds in which all are measured one after another. With --data, real batches of `compact` with one
+trunk are trained on as well: the share of time that the step waited for data, and its crops/s beside the bare
+backbone's.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from benchmarks.training.steps import batch_of, config_of, paired, ratio, works
 from training.pose.hrnet import HRNetPose
 from training.pose.movenet import load_movenet
 
-# backbone, height, width, identities × 4 crops
+# backbone, height, width, identities × 4 crops, whether the teachers have a last stage of their own
 SETTINGS = (
-    ("tf_efficientnet_lite0", 128, 64, 16),
-    ("tf_efficientnet_lite0", 256, 128, 8),
-    ("resnet50", 384, 128, 2),
+    ("tf_efficientnet_lite0", 128, 64, 16, False),
+    ("tf_efficientnet_lite0", 256, 128, 8, False),
+    ("resnet50", 384, 128, 2, False),
+    ("tf_efficientnet_lite0", 256, 128, 8, True),
 )
 
 
@@ -38,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     torch.manual_seed(0)
     result: dict[str, object] = {"machine": machine(), "rounds": options.rounds}
     result["steps"] = [measure_steps(*setting, options.rounds) for setting in track(SETTINGS, "training steps")]
-    result["online_pose"] = measure_pose(*SETTINGS[1], max(options.rounds // 3, 1))
+    result["online_pose"] = measure_pose(*SETTINGS[1][:4], max(options.rounds // 3, 1))
     if options.data:
         result["pipeline"] = measure_pipeline(options.data, options.pose_cache, options.steps)
     print(markdown(result))
@@ -51,14 +53,17 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def measure_steps(backbone: str, height: int, width: int, identities: int, rounds: int) -> dict[str, object]:
+def measure_steps(
+    backbone: str, height: int, width: int, identities: int, apart: bool, rounds: int
+) -> dict[str, object]:
     """Medians and ratios for one backbone and size."""
-    config = config_of(backbone, height, width, identities)
+    config = config_of(backbone, height, width, identities, apart=apart)
     seconds = paired(works(config), rounds)
     return {
         "backbone": backbone,
         "size": [height, width],
         "batch": config.batch_size,
+        "teachers": "apart" if apart else "on one trunk",
         "seconds": {name: [round(value, 4) for value in values] for name, values in seconds.items()},
         "pgflkd_to_baseline": round(ratio(seconds, "pgflkd", "baseline"), 4),
         "bare_to_pgflkd": round(ratio(seconds, "bare", "pgflkd"), 4),

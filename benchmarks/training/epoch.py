@@ -1,4 +1,4 @@
-"""A whole epoch of the preset `compact` on Market-1501, and what its bare backbone would do with the same crops.
+"""A whole epoch of `compact` with one trunk on Market-1501, and what its bare backbone would do with the same crops.
 
     python -m benchmarks.training.epoch --data MARKET_ROOT --pose-cache DIR [--size 256x128] [--output FILE]
 
@@ -22,12 +22,12 @@ from pathlib import Path
 from rich.progress import track
 
 from benchmarks.machine import machine
+from benchmarks.training.one_trunk import ONE_TRUNK
 from benchmarks.training.steps import ALONE
 from training.allocator import keep_freed_memory
 from training.batches import Batch
 from training.data.datasets import load_dataset
 from training.fit import load_batches
-from training.presets import preset
 from training.trainer import Trainer
 
 WARM_UP = 2
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def measure(data: Path, pose_cache: Path, height: int, width: int, every: int) -> dict[str, object]:
     """One epoch at one size; the bare backbone after every `every`-th step."""
-    config = replace(preset("compact"), height=height, width=width, growth=())
+    config = replace(ONE_TRUNK, height=height, width=width, growth=())
     batches = load_batches(config, load_dataset("market1501", data), pose_cache, ALONE)
     trainer = Trainer(config, len(batches.crops.classes), len(batches), ALONE)
     backbone = copy.deepcopy(trainer.model.main.backbone).train()

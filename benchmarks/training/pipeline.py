@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.training.one_trunk import ONE_TRUNK
 from benchmarks.training.steps import ALONE, CLASSES
 from training.batches import Batch, Batches
 from training.config import TrainConfig
 from training.data.datasets import load_dataset
 from training.fit import load_batches
-from training.presets import preset
 from training.trainer import Trainer
 
 
@@ -27,11 +27,11 @@ class _Measured(NamedTuple):
 
 
 def measure_pipeline(data: Path, pose_cache: Path, steps: int) -> list[dict[str, object]]:
-    """The sizes of the preset `compact`, smallest first; `steps` real steps of each, bare ones between them.
+    """The sizes of `compact`, with one trunk, smallest first; `steps` real steps of each, bare ones between them.
 
     CPU seconds are those of the whole process, with the thread that prepares the batches: crops/s on one core.
     """
-    config = preset("compact")
+    config = ONE_TRUNK
     batches = load_batches(config, load_dataset("market1501", data), pose_cache, ALONE)
     sizes = {config.size_at(epoch): epoch for epoch in reversed(range(config.epochs))}
     return [_at_size(config, batches, epoch, steps) for _, epoch in sorted(sizes.items())]

@@ -2,7 +2,7 @@
 
     python -m benchmarks.training.pulls --data MARKET_ROOT --pose-cache DIR [--checkpoint last.pt] [--output FILE]
 
-Gradient norms over all of the trunk's weights, means over a few batches of the preset `compact` at 128×64, for the
+Gradient norms over all of the trunk's weights, means over a few batches of `compact` with one trunk at 128×64, for the
 losses as printed and on normalised features: from ImageNet weights, and from those of a checkpoint. A part's attention
 H_k covers 1 / Σ H_k² cells: all of them where it is flat, one where it is sharp; medians over crops.
 """
@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.machine import machine
+from benchmarks.training.one_trunk import ONE_TRUNK
 from benchmarks.training.steps import ALONE
 from training.batches import Batch
 from training.checkpoint import load_checkpoint
@@ -30,7 +31,6 @@ from training.fit import load_batches
 from training.gradient_norms import gradient_norms
 from training.model.body_parts import part_attention
 from training.pose.groups import GROUPS
-from training.presets import preset
 from training.trainer import Trainer
 
 BATCHES = 3
@@ -43,7 +43,7 @@ SCALES = (5, 10, 20, 40)
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     torch.set_num_threads(1)
-    config = replace(preset("compact"), height=128, width=64, growth=(), identities=8)
+    config = replace(ONE_TRUNK, height=128, width=64, growth=(), identities=8)
     batches = load_batches(config, load_dataset("market1501", options.data), options.pose_cache, ALONE)
     drawn = list(itertools.islice(batches.epoch(0), BATCHES))
     trainer = Trainer(config, len(batches.crops.classes), len(batches), ALONE)

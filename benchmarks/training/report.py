@@ -16,11 +16,12 @@ def markdown(result: dict[str, Any]) -> str:
         "# What a training step costs\n",
         f"{result['machine']['cpu']}, one thread; commit {result['machine']['commit']}.",
         "Ratios of CPU seconds, medians over paired rounds; written by `python -m benchmarks.training`.\n",
-        f"| backbone, input, batch | PGFL-KD / Baseline (at most {TARGET_STEP}) | bare backbone / PGFL-KD |",
+        "| backbone, input, batch, teachers "
+        f"| PGFL-KD / Baseline (on one trunk at most {TARGET_STEP}) | bare backbone / PGFL-KD |",
         "|---|--:|--:|",
     ]
     for step in result["steps"]:
-        name = f"{step['backbone']}, {step['size'][0]}×{step['size'][1]}, {step['batch']}"
+        name = f"{step['backbone']}, {step['size'][0]}×{step['size'][1]}, {step['batch']}, {step['teachers']}"
         lines.append(f"| {name} | {step['pgflkd_to_baseline']:.3f} | {step['bare_to_pgflkd']:.3f} |")
     online = result["online_pose"]
     lines += [
@@ -33,7 +34,7 @@ def markdown(result: dict[str, Any]) -> str:
     ]
     if "pipeline" in result:
         lines += [
-            "\nReal batches of Market-1501, preset `compact`, augmentation and heat maps included:\n",
+            "\nReal batches of Market-1501, `compact` with one trunk, augmentation and heat maps included:\n",
             "| input | crops per CPU second | bare backbone's | share (at least 0.9) | waiting for data (under 3 %) |",
             "|---|--:|--:|--:|--:|",
         ]
@@ -44,7 +45,10 @@ def markdown(result: dict[str, Any]) -> str:
 def plot(result: dict[str, Any], file: Path) -> None:
     """Steps relative to the Baseline's, as bars."""
     online = result["online_pose"]
-    bars = {f"{s['backbone']}\n{s['size'][0]}×{s['size'][1]}, cached": s["pgflkd_to_baseline"] for s in result["steps"]}
+    bars = {
+        f"{s['backbone']}\n{s['size'][0]}×{s['size'][1]}, {s['teachers']}": s["pgflkd_to_baseline"]
+        for s in result["steps"]
+    }
     bars |= {"MoveNet online": online["movenet"], "HRNet-W48 online": online["hrnet-w48"]}
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     axes = figure.subplots()

@@ -11,19 +11,21 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from benchmarks.training.one_trunk import ONE_TRUNK
 from training.batches import Batch
 from training.config import TrainConfig
 from training.distributed import Processes
-from training.presets import as_model, preset
+from training.presets import COMPACT, as_model, preset
 from training.trainer import Trainer
 
 CLASSES = 751  # of Market-1501, for the classifiers
 ALONE = Processes(0, 1, torch.device("cpu"))
 
 
-def config_of(backbone: str, height: int, width: int, identities: int) -> TrainConfig:
-    """The preset `compact`, or `paper` for a ResNet, at one size and from random weights: speed is the same."""
-    base = preset("paper" if backbone.startswith("resnet") else "compact")
+def config_of(backbone: str, height: int, width: int, identities: int, *, apart: bool = False) -> TrainConfig:
+    """`compact` with one trunk, or the preset `paper` for a ResNet, at one size and from random weights: speed is the
+    same. apart: the preset `compact`, whose teachers have a last stage of their own."""
+    base = preset("paper") if backbone.startswith("resnet") else COMPACT if apart else ONE_TRUNK
     model = replace(base.model, backbone=backbone, weights="none")
     return replace(base, model=model, height=height, width=width, growth=(), identities=identities, images=4)
 
