@@ -66,10 +66,7 @@ def scan_slots(rows: Embedding, queries: Embedding, count: int, slots: Slots) ->
 
 def cosines(rows: Embedding, query: Embedding, slots: Slots) -> Scores:
     """(N,) of one query (D,) with rows[slots], which are few: read where they lie, by this thread alone."""
-    scores = np.empty(len(slots), np.float32)
-    pointers = [faiss.swig_ptr(array) for array in (scores, query, rows, slots)]
-    with faiss_threads(1):
-        faiss.fvec_inner_products_by_idx(*pointers, rows.shape[1], 1, len(slots))  # type: ignore[attr-defined]
+    scores: Scores = _products(rows, query[None], slots[None], threads=1)[0]
     return scores
 
 
@@ -91,12 +88,18 @@ def _in_place(rows: Embedding, queries: Embedding, slots: Slots) -> Scores:
     share = -(-len(slots) // threads)
     listed = np.full((len(queries), threads * share), -1, np.int64)  # -1 is passed over
     listed[:, : len(slots)] = slots
-    scores = np.empty(listed.shape, np.float32)
     repeated = np.repeat(queries, threads, axis=0)
-    pointers = [faiss.swig_ptr(array) for array in (scores, repeated, rows, listed)]
-    with faiss_threads(threads):  # several queries would wake the others too
-        faiss.fvec_inner_products_by_idx(*pointers, rows.shape[1], len(repeated), share)  # type: ignore[attr-defined]
-    return scores[:, : len(slots)]
+    scores = _products(rows, repeated, listed.reshape(len(repeated), share), threads=threads)
+    return scores.reshape(listed.shape)[:, : len(slots)]
+
+
+def _products(rows: Embedding, queries: Embedding, listed: Slots, *, threads: int) -> Scores:
+    """(Q, N): queries[i] with rows[listed[i]], listed (Q, N); -1 is passed over. Several queries would wake threads."""
+    scores = np.empty(listed.shape, np.float32)
+    pointers = [faiss.swig_ptr(array) for array in (scores, queries, rows, listed)]
+    with faiss_threads(threads):
+        faiss.fvec_inner_products_by_idx(*pointers, rows.shape[1], *listed.shape)  # type: ignore[attr-defined]
+    return scores
 
 
 def sorted_hits(slots: Slots, scores: Scores, count: int) -> Hits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,7 @@ def macs(file: Path) -> int:
     return multiply_accumulates(onnx.load(file))
 
 
+@cache
 def providers() -> list[str]:
     """The GPU where onnxruntime can use one, else the CPU."""
     if "CUDAExecutionProvider" in ort.get_available_providers():

@@ -99,12 +99,11 @@ def table(results: Sequence[Result], dataset: str) -> str:
     seeds = len(results[0].rank1)
     spoken = f"{seeds} seeds: mean ± standard deviation" if seeds > 1 else "1 seed"
     lines = [f"{dataset}, {spoken}, in percent", ""]
-    head, rule = "| scheme | Rank-1 | mAP |", "| --- | --: | --: |"
-    if any(result.row.paper for result in results):
-        head, rule = f"{head} paper, Occluded-Duke: Rank-1 | mAP |", f"{rule} --: | --: |"
-    lines += [head, rule]
+    printed = any(result.row.paper for result in results)
+    lines.append("| scheme | Rank-1 | mAP |" + " paper, Occluded-Duke: Rank-1 | mAP |" * printed)
+    lines.append("| --- | --: | --: |" + " --: | --: |" * printed)
     for row, rank1, precision in ((r.row, r.rank1, r.mAP) for r in results):
-        paper = " {:.1f} | {:.1f} |".format(*row.paper) if row.paper else " |" * (head.count("|") - 4)
+        paper = " {:.1f} | {:.1f} |".format(*row.paper) if row.paper else "  |  |" * printed
         lines.append(f"| {row.title} | {spread(rank1)} | {spread(precision)} |{paper}")
     return "\n".join(lines)
 
