@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 
 from benchmarks.page.answer import BATCHES, POSE, answer, choice, measured_memory, memory, targets
+from benchmarks.page.gpu import gpu
 from benchmarks.page.results import load, source
 from benchmarks.page.sections import others, quick, rivals, serving
 from benchmarks.pose_at_test.report import batch_table, gallery_table, growth_table, query_table
@@ -30,6 +31,7 @@ def page() -> str:
         batch_table=batch_table(load(BATCHES)),
         batch_source=source(load(BATCHES), BATCHES),
         pose_source=source(pose, POSE),
+        gpu=gpu(),
         serving=serving(),
         rivals=rivals(),
         others=others(),

@@ -28,7 +28,6 @@ def answer() -> dict[str, str]:
         "times_compact": f"{times[COMPACT, 'fp32']:.0f}",
         "times_compact_int8": f"{times[COMPACT, 'int8']:.0f}",
         "times_movenet": f"{ms['PGFA + MoveNet', 'fp32'] / ms[RESNET, 'fp32']:.2f}",
-        "skipped": "; ".join(load(BATCHES)["skipped"]) or "nothing",
     }
 
 

@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 from benchmarks.page.__main__ import page
+from benchmarks.page.answer import BATCHES, POSE
+from benchmarks.page.gpu import gpu_tables
+from benchmarks.page.results import load
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
@@ -18,3 +21,14 @@ def test_every_link_of_the_page_leads_somewhere() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", PAGE.read_text(encoding="utf-8"))
     assert links
     assert [link for link in links if not (PAGE.parent / link).exists()] == []
+
+
+def test_what_a_gpu_measured_is_told_table_by_table_with_the_gpu() -> None:
+    path = "serving/results/throughput-lite0-imagenet.json"
+    pose, batches, served = (load(p) | {"machine": load(p)["machine"] | {"gpu": "H"}} for p in (POSE, BATCHES, path))
+    told = gpu_tables(pose, batches, {path: served | {"provider": "cuda"}})
+    assert told.count("\n\nH; ") == 3
+    assert "| lite0-imagenet.onnx | cuda | " in told
+    assert "| PGFA + HRNet-W48 | fp32 | " in told
+    assert "| tf_efficientnet_lite0 | fp16 | 8 | " in told
+    assert gpu_tables({}, {}, {}).startswith("Nothing was measured")
