@@ -116,7 +116,8 @@ class Engine:
         gather = self._tuning.gather_share if len(queries) == 1 else self._tuning.batch_gather_share
         if allowed is not None and len(allowed) <= gather * self.entries:
             return scan_slots(rows, queries, count, allowed)
-        return scan_mask(rows, queries, count, mask[: len(rows)])
+        end = len(mask) - int(mask[::-1].argmax())  # the file ends in up to 16 MB of empty slots
+        return scan_mask(rows[:end], queries, count, mask[:end])
 
     def _adopt(self, coarse: Coarse) -> None:
         self.close()

@@ -17,7 +17,7 @@ class Tuning:
     log_bytes: of SQLite's log, after which it is moved into the file.
     """
 
-    coarse_from: int = 4_096
+    coarse_from: int = 2_048
     scan_below: int = 1_024
     scan_share: float = 1 / 8
     gather_share: float = 3 / 4
