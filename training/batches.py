@@ -26,12 +26,14 @@ _AHEAD = 2
 
 class Batch(NamedTuple):
     """images: (B, 3, H, W) float32, normalised, channels last in memory. heatmaps: (B, 17, h, w) float32 of the same
-    images, or None. labels: (B,) int64, classes. waited: seconds that the step waited for it."""
+    images, or of `unhidden`, or None. labels: (B,) int64, classes. waited: seconds that the step waited for it.
+    unhidden: like images, what FEB and SAB see where `teachers_see` is "unhidden"."""
 
     images: Tensor
     heatmaps: Tensor | None
     labels: Tensor
     waited: float = 0.0
+    unhidden: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,16 @@ class Batches:
         images = resize(self.crops.images[chosen], size)
         heatmaps = None if self.pose is None else self.pose.read(indices, images.device)
         augmentation = scaled(self.config.augment, size[0] / self.config.height)
-        pixels, heatmaps = augment(images, heatmaps, augmentation, generator)
+        twice = self.config.two_views
+        pixels, heatmaps = augment(images, heatmaps, augmentation, generator, unhidden=twice)
+        taught = len(indices)
+        if heatmaps is not None:
+            heatmaps = heatmaps[-taught:]
         if self.estimator is not None:
-            heatmaps = self.estimator(pixels.mul(255).round_().to(torch.uint8))
-        return Batch(standardise(pixels, self.config), heatmaps, self.crops.person_ids[chosen])
+            heatmaps = self.estimator(pixels[-taught:].mul(255).round_().to(torch.uint8))
+        pixels = standardise(pixels, self.config)
+        unhidden = pixels[taught:] if twice else None
+        return Batch(pixels[:taught], heatmaps, self.crops.person_ids[chosen], unhidden=unhidden)
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:

@@ -139,6 +139,9 @@ class TrainConfig:
     """decay of a moving average of the weights, which is then what is evaluated and exported; 0 is off"""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 autocast on a GPU, fp32 on the CPU"""
+    teachers_see: Literal["the-crop", "unhidden"] = "the-crop"
+    """FEB and SAB look at what the main branch sees, as in the paper, or at the crop before erasing and patches hid
+    some of it, at twice the cost of a step; of no effect without FEB and SAB"""
     pose: Literal["cache", "online"] = "cache"
     """heat maps made once and moved with the augmentation, or a frozen estimator run on every augmented crop"""
     estimator: EstimatorName = "movenet"
@@ -190,6 +193,11 @@ class TrainConfig:
     def batch_size(self) -> int:
         """Crops in a batch over all processes, P·K."""
         return self.identities * self.images
+
+    @property
+    def two_views(self) -> bool:
+        """Whether every batch has its crops twice: as the main branch sees them, and as its teachers do."""
+        return self.teachers_see == "unhidden" and self.model.needs_pose
 
     def size_at(self, epoch: int) -> tuple[int, int]:
         """(height, width) of the network's input in an epoch counted from 0, as `growth` says."""

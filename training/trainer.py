@@ -102,7 +102,8 @@ class Trainer:
         """Before an epoch, while nothing else uses the GPU: captures what its steps replay, where there are graphs."""
         if self.graphs is not None:
             self.network.train()
-            shape = torch.Size((self.config.batch_size, 3, *self.config.size_at(self.epoch)))
+            count = self.config.batch_size * (2 if self.config.two_views else 1)
+            shape = torch.Size((count, 3, *self.config.size_at(self.epoch)))
             with self._autocast():
                 self.graphs.capture(shape, self.processes.device)
 
@@ -125,7 +126,7 @@ class Trainer:
         """The forward pass and Eq. 10."""
         self.network.train()
         with self._autocast():
-            output = self.network(batch.images, batch.heatmaps)
+            output = self.network(batch.images, batch.heatmaps, batch.unhidden)
         branches = branch_warmup(self.config, self.taken / self.steps_per_epoch)
         return self.loss(output, batch.labels, branches=branches)  # type: ignore[no-any-return]
 

@@ -58,31 +58,42 @@ class AugmentConfig:
 
 
 def augment(
-    images: Tensor, heatmaps: Tensor | None, config: AugmentConfig, generator: torch.Generator
+    images: Tensor,
+    heatmaps: Tensor | None,
+    config: AugmentConfig,
+    generator: torch.Generator,
+    *,
+    unhidden: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
     """Augments a batch; each image has its own draw.
 
     images: (B, 3, H, W) uint8. heatmaps: (B, 17, h, w) float at any size, of the same images, or None. generator: on
     any device; on the CPU it draws the same for images on every device. Returns float32 images in [0, 1] (B, 3, H, W)
     and heat maps of the same shape and type as given. Flipping swaps the left and right
-    channels; pixels that are padding, erased or pasted over have no response.
+    channels; pixels that are padding, erased or pasted over have no response. unhidden: twice as many of both return,
+    in the second half the same crops, moved and lit alike, before anything was pasted over them or erased.
     """
     if images.ndim != 4 or images.shape[1] != 3 or images.dtype != torch.uint8:
         raise ValueError(f"images are {tuple(images.shape)} {images.dtype}; needed: (B, 3, H, W) uint8")
     if heatmaps is not None and (heatmaps.ndim != 4 or heatmaps.shape[:2] != (len(images), len(MIRRORED))):
         raise ValueError(f"heat maps are {tuple(heatmaps.shape)}; needed: ({len(images)}, {len(MIRRORED)}, h, w)")
     images, heatmaps = _move(images, heatmaps, config, generator)
+    whole, whole_maps = images, heatmaps
     if config.occlude:
         images, heatmaps = _paste(images, heatmaps, config, generator)
     if config.erase:
         images, heatmaps = _erase(images, heatmaps, config, generator)
+    light = torch.randn(len(images), 5, 1, 1, generator=generator, device=generator.device) if config.light else None
+    if unhidden:
+        images = torch.cat([images, whole])
+        heatmaps = None if heatmaps is None or whole_maps is None else torch.cat([heatmaps, whole_maps])
+        light = None if light is None else light.repeat(2, 1, 1, 1)
     pixels = images.to(torch.float32).div_(255)
-    return (_relight(pixels, config.light, generator) if config.light else pixels), heatmaps
+    return (pixels if light is None else _relight(pixels, config.light, light.to(pixels.device))), heatmaps
 
 
-def _relight(images: Tensor, spread: float, generator: torch.Generator) -> Tensor:
-    """Another camera's exposure, white balance and contrast: log-normal factors, one draw for a whole crop."""
-    draws = torch.randn(len(images), 5, 1, 1, generator=generator, device=generator.device).to(images.device)
+def _relight(images: Tensor, spread: float, draws: Tensor) -> Tensor:
+    """Another camera's exposure, white balance and contrast: log-normal factors, five draws for a whole crop."""
     exposure, cast, contrast = draws[:, :1], draws[:, 1:4] / 2, draws[:, 4:]
     images = images * (spread * (exposure + cast)).exp()
     mean = images.mean((1, 2, 3), keepdim=True)

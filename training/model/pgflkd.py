@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Literal, NamedTuple, get_args
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -69,13 +70,18 @@ class PGFLKD(nn.Module):
         self.sab = SemanticsAlignedBranch(width) if config.sab else None
         self.part_stage = _part_stage(backbone) if config.separate_part_stage and config.needs_pose else None
 
-    def forward(self, images: Tensor, heatmaps: Tensor | None = None) -> PGFLOutput:
+    def forward(self, images: Tensor, heatmaps: Tensor | None = None, unhidden: Tensor | None = None) -> PGFLOutput:
         """images: (N, 3, H, W) float32, normalised. heatmaps: (N, 17, h', w') in [0, 1] of the same images, at any
-        resolution; may be None only if FEB and SAB are off (Baseline)."""
-        features = self._features(images, heatmaps)
+        resolution; may be None only if FEB and SAB are off (Baseline). unhidden: (N, 3, H, W), what FEB and SAB look at
+        instead, with an f_G of its own in theirs; the heat maps are then of it."""
+        if unhidden is None:
+            features = self._features(images, heatmaps)
+            f_g = features.f_g
+        else:
+            features, f_g = self._two_views(images, unhidden, heatmaps)
         fused = features.f_v if self.config.interaction else features.f_p
         return PGFLOutput(
-            main=_supervise(self.neck_g, features.f_g),
+            main=_supervise(self.neck_g, f_g),
             enhanced=_supervise(self.neck_e, features.f_e) if self.neck_e and features.f_e is not None else None,
             fused=_supervise(self.neck_v, fused) if self.neck_v and fused is not None else None,
             parts=None if features.f_p is None else features.f_p.float(),
@@ -100,17 +106,24 @@ class PGFLKD(nn.Module):
 
     def _features(self, images: Tensor, heatmaps: Tensor | None) -> _Branches:
         feature_map, part_map = self.feature_maps(images)  # F (N, c, h, w), twice unless separate_part_stage
-        f_g = global_average_pool(feature_map)
-        if not self.config.needs_pose:
+        return self._branches(global_average_pool(feature_map), part_map, heatmaps)
+
+    def _two_views(self, images: Tensor, unhidden: Tensor, heatmaps: Tensor | None) -> tuple[_Branches, Tensor]:
+        """The teachers' features of `unhidden`, and f_G (N, c) of `images`: one pass, one batch normalisation."""
+        if unhidden.shape != images.shape:
+            raise ValueError(f"images are {tuple(images.shape)}, unhidden {tuple(unhidden.shape)}; needed: the same")
+        feature_map, part_map = self.feature_maps(torch.cat([images, unhidden]))
+        f_g, f_g_unhidden = global_average_pool(feature_map).chunk(2)
+        return self._branches(f_g_unhidden, part_map[len(images) :], heatmaps), f_g
+
+    def _branches(self, f_g: Tensor, part_map: Tensor, heatmaps: Tensor | None) -> _Branches:
+        config = self.config
+        if not config.needs_pose:
             return _Branches(f_g, None, None, None, None)
         if heatmaps is None:
             raise ValueError("FEB and SAB need heat maps (N, 17, h, w); only f_G does without")
-        if len(heatmaps) != len(images):
-            raise ValueError(f"{len(images)} images and {len(heatmaps)} heat maps; needed: as many of both")
-        return self._branches(f_g, part_map, heatmaps)
-
-    def _branches(self, f_g: Tensor, part_map: Tensor, heatmaps: Tensor) -> _Branches:
-        config = self.config
+        if len(heatmaps) != len(f_g):
+            raise ValueError(f"{len(f_g)} images and {len(heatmaps)} heat maps; needed: as many of both")
         size = (part_map.shape[2], part_map.shape[3])
         weights = part_attention(heatmaps, size, merge=config.heatmap_merge, scale=config.heatmap_scale)
         f_l = pool_parts(part_map, weights.to(part_map.dtype), config.part_pooling)  # (N, K, c), Eq. 1

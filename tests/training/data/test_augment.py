@@ -139,6 +139,24 @@ def test_light_keeps_pixels_in_range(seed: int, light: float) -> None:
     assert out.max() <= 1
 
 
+def test_the_second_view_is_the_same_crop_before_anything_hid_it() -> None:
+    batch = images(count=40)
+    config = AugmentConfig(pad=4, occlude=0.5, light=0.1)
+    hidden, hidden_maps = augment(batch, copies(batch), config, generator(7))
+    both, both_maps = augment(batch, copies(batch), config, generator(7), unhidden=True)
+    assert hidden_maps is not None
+    assert both_maps is not None
+    assert torch.equal(both[:40], hidden)
+    assert torch.equal(both_maps[:40], hidden_maps)
+    moved, moved_maps = augment(batch, copies(batch), replace(config, erase=0, occlude=0, light=0), generator(7))
+    assert torch.equal(both_maps[40:], moved_maps)  # type: ignore[arg-type]
+    unlit = augment(batch, None, replace(config, light=0), generator(7), unhidden=True)[0]
+    assert torch.equal(unlit[40:], moved)
+    untouched = (unlit[:40] == unlit[40:]).all((1, 2, 3))
+    assert 0 < untouched.sum() < 40
+    assert torch.equal(both[:40][untouched], both[40:][untouched])
+
+
 def test_every_tensor_follows_the_images_device() -> None:
     """On the meta device: what would mix CPU and GPU tensors raises here too."""
     batch = images().to("meta")

@@ -210,3 +210,22 @@ def test_weights_from_a_file(tmp_path: Path) -> None:
     torch.save(source.state_dict(), tmp_path / "trained.pth")
     model = PGFLKD(replace(SMALL, weights=str(tmp_path / "trained.pth")), CLASSES)
     assert torch.equal(model.main.backbone.bn1.weight, source.bn1.weight)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("separate", [False, True])
+def test_the_main_branch_sees_one_view_and_its_teachers_another(separate: bool) -> None:
+    model = PGFLKD(replace(SMALL, separate_part_stage=separate), CLASSES).eval()
+    hidden, whole, maps = images(), images(), heatmaps()
+    two, of_hidden, of_whole = model(hidden, maps, whole), model(hidden, maps), model(whole, maps)
+    torch.testing.assert_close(two.main, of_hidden.main)
+    torch.testing.assert_close(
+        (two.enhanced, two.fused, two.parts), (of_whole.enhanced, of_whole.fused, of_whole.parts)
+    )
+
+
+def test_two_views_that_do_not_belong_together() -> None:
+    model = PGFLKD(SMALL, CLASSES)
+    with pytest.raises(ValueError, match=r"images are \(4, 3, 64, 32\), unhidden \(3, 3, 64, 32\); needed: the same"):
+        model(images(), heatmaps(), images()[:3])
+    with pytest.raises(ValueError, match="4 images and 3 heat maps"):
+        model(images(), heatmaps()[:3], images())

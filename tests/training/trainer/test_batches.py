@@ -46,6 +46,27 @@ def test_the_rest_of_an_epoch_is_its_end(batches: Batches) -> None:
     assert_equal(list(batches.epoch(0, start=1)), list(batches.epoch(0))[1:])
 
 
+def test_teachers_see_what_hides_nothing(noise: Path, pose: Path, config: TrainConfig) -> None:
+    hiding = replace(config, augment=AugmentConfig(flip=0, pad=0, erase=1, occlude=1), teachers_see="unhidden")
+    batches = load_batches(hiding, load_dataset("folder", noise), pose, ALONE)
+    batch = next(iter(batches.epoch(0)))
+    assert batch.unhidden is not None
+    assert batch.unhidden.shape == batch.images.shape
+    everything = PoseCache.open(pose, load_dataset("folder", noise).train).read(range(len(batches.crops)))
+    every_image = standardise(batches.crops.images / 255, config)
+    for image, unhidden, heatmaps in zip(batch.images, batch.unhidden, batch.heatmaps, strict=True):  # type: ignore[arg-type]
+        assert not torch.equal(image, unhidden)
+        (index,) = torch.nonzero((every_image == unhidden).flatten(1).all(1)).flatten()
+        torch.testing.assert_close(heatmaps, everything[index])
+
+
+def test_the_baseline_has_no_teachers_to_show_anything(noise: Path, pose: Path, config: TrainConfig) -> None:
+    baseline = replace(config, model=replace(config.model, feb=False, sab=False), teachers_see="unhidden")
+    batch = next(iter(load_batches(baseline, load_dataset("folder", noise), pose, ALONE).epoch(0)))
+    assert batch.unhidden is None
+    assert len(batch.images) == baseline.batch_size
+
+
 def test_heat_maps_belong_to_their_images(noise: Path, pose: Path, config: TrainConfig) -> None:
     still = replace(config, augment=AugmentConfig(flip=0, pad=0, erase=0))
     batches = load_batches(still, load_dataset("folder", noise), pose, ALONE)

@@ -27,9 +27,10 @@ def trainer_of(config: TrainConfig) -> Trainer:
 
 
 @pytest.mark.parametrize("changes", [{}, {"separate_part_stage": True}])
-def test_every_weight_learns(config: TrainConfig, changes: dict[str, bool]) -> None:
+@pytest.mark.parametrize("views", [1, 2])
+def test_every_weight_learns(config: TrainConfig, changes: dict[str, bool], views: int) -> None:
     trainer = trainer_of(replace(config, model=replace(config.model, **changes)))
-    trainer.step(batch())
+    trainer.step(batch()._replace(unhidden=batch().images.flip(2) if views == 2 else None))
     without = [name for name, p in trainer.model.named_parameters() if p.requires_grad and p.grad is None]
     assert not without
 
