@@ -22,7 +22,7 @@ _COLOURS = {
     "DSR": "#4f3b78",
     "SFR": "#9d7cc1",
 }
-_LABELLED_LEFT = ("PGFA w/o pose", "PCB", "SFR", "PVPM + HRNet-W48")
+_LABELLED_LEFT = ("PGFA w/o pose", "PCB", "SFR", "PVPM + HRNet-W48", "PGFA + HRNet-W32")
 
 
 def markdown(result: dict[str, Any]) -> str:

@@ -31,4 +31,9 @@ def test_what_a_gpu_measured_is_told_table_by_table_with_the_gpu() -> None:
     assert "| lite0-imagenet.onnx | cuda | " in told
     assert "| PGFA + HRNet-W48 | fp32 | " in told
     assert "| tf_efficientnet_lite0 | fp16 | 8 | " in told
+    whole = {(m["name"], m["precision"]): m["ms"]["whole"] for m in pose["methods"]}
+    times = whole["PGFA + HRNet-W48", "fp32"] / whole["PGFL-KD, ResNet-50", "fp32"]
+    assert f"({times:.1f} times faster)" in told
+    assert "Serving was not measured" not in told
+    assert gpu_tables(pose, {}, {}).endswith("Serving was not measured on one yet.")
     assert gpu_tables({}, {}, {}).startswith("Nothing was measured")
