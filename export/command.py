@@ -59,6 +59,8 @@ def _prepare(request: Request, say: Say) -> Job:
     dataset = None
     if request.dataset is not None and request.data is not None:
         dataset = part_of(load_dataset(request.dataset, request.data), request.identities)
+        if not dataset.query and request.allowed_loss is not None:
+            raise ValueError(f"--max-loss needs queries to measure on; data set {dataset.name!r} has none")
     say(f"loading {request.source}")
     match_calibration = read_match_calibration(request.match_calibration) if request.match_calibration else None
     source = load_source(request.source, size=request.size, weights=request.weights)

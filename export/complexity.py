@@ -24,10 +24,11 @@ def multiply_accumulates(proto: onnx.ModelProto) -> int:
         for value in (*inferred.graph.value_info, *inferred.graph.output)
     }
     weights = {tensor.name: list(tensor.dims) for tensor in inferred.graph.initializer}
+    shapes |= weights
     total = 0
     for node in inferred.graph.node:
         if node.op_type == "Conv":
-            total += prod(shapes[node.output[0]][1:]) * prod(weights[node.input[1]][1:])
+            total += prod(shapes[node.output[0]][1:]) * prod(shapes[node.input[1]][1:])
         elif node.op_type in ("Gemm", "MatMul") and node.input[1] in weights:
             total += prod(weights[node.input[1]])
     return total

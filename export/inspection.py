@@ -53,7 +53,7 @@ def _load(file: Path) -> onnx.ModelProto:
     if not file.is_file():
         raise FileNotFoundError(f"there is no model file {file}")
     try:
-        proto = onnx.load(file, load_external_data=False)
+        proto = onnx.load(file, format="protobuf", load_external_data=False)
     except DecodeError as error:
         raise ValueError(f"{file} is not an ONNX file, or it is truncated") from error
     if not proto.graph.node:
@@ -62,12 +62,12 @@ def _load(file: Path) -> onnx.ModelProto:
 
 
 def _cost(proto: onnx.ModelProto, provenance: Provenance) -> str:
-    """Only a graph in fp32 shows it; the other precisions have other operators."""
-    return (
-        f", {multiply_accumulates(proto) / 1e9:.2f} G multiply-accumulates a crop"
-        if provenance.precision == "fp32"
-        else ""
-    )
+    """Only a graph in fp32 shows it; other precisions, and files that were optimised, have other operators."""
+    try:
+        counted = multiply_accumulates(proto) if provenance.precision == "fp32" else 0
+    except KeyError:
+        counted = 0
+    return f", {counted / 1e9:.2f} G multiply-accumulates a crop" if counted else ""
 
 
 def _value(value: onnx.ValueInfoProto) -> str:

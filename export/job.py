@@ -41,8 +41,8 @@ class Job:
         return reference_embeddings(self.model, self.crops.pixels)
 
     def accuracy_of(self, session: Session) -> Accuracy | None:
-        """What the file costs on the data set; None where none was given."""
-        if self.dataset is None:
+        """What the file costs on the data set; None where none was given, or one for training only."""
+        if self.dataset is None or not self.dataset.query:
             return None
         return Accuracy(
             self._pytorch_metrics, measure_file(session, self.request.flavour, self.dataset, self.source.spec)

@@ -8,7 +8,7 @@ from training.checkpoint import Checkpoint
 from training.config import TrainConfig
 from training.data.datasets.market import CUHK03, DUKEMTMC, MARKET1501, OCCLUDED_DUKE
 from training.data.datasets.paired import P_DUKEMTMC
-from training.data.holdout import left_out
+from training.data.holdout import STARTED_FROM, left_out
 from training.presets import as_model
 
 NOT_STATED = "not stated"
@@ -49,7 +49,7 @@ def initial_terms(config: TrainConfig) -> str:
 def _foreign_beginning(config: TrainConfig) -> str:
     """Names a file that training began from, without its folder; empty where there was none."""
     if config.start:
-        return f"started from {Path(config.start).name}, whose data and terms apply too"
+        return f"{STARTED_FROM} {Path(config.start).name}, whose data and terms apply too"
     if config.model.weights not in ("imagenet", "none"):
         return f"initial weights of {Path(config.model.weights).name}, whose data and terms apply too"
     return ""

@@ -38,7 +38,7 @@ def create_backbone(name: str, weights: Weights | Path = "imagenet", *, last_str
     except RuntimeError as error:
         if "Unknown model" in str(error):
             raise UnsupportedBackbone(f"timm knows no model {name!r}; `timm.list_models()` lists them") from error
-        raise
+        raise UnsupportedBackbone(f"timm cannot make {name!r} with weights {str(weights)!r}: {error}") from error
     if packaged:
         _load_lite0(backbone)
     elif isinstance(weights, Path):

@@ -5,6 +5,7 @@ All of it is stored in the checkpoint, so nothing must be remembered to load, re
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -46,8 +47,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         _above_zero(self, "attention_temperature")
-        if self.heatmap_scale < 0:
-            raise ValueError(f"heatmap_scale is {self.heatmap_scale}; allowed: 0 or more")
+        _zero_or_more(self, "heatmap_scale")
 
     @property
     def needs_pose(self) -> bool:
@@ -91,8 +91,7 @@ class LossConfig:
     def __post_init__(self) -> None:
         _above_zero(self, "temperature")
         for name in ("margin", "lambda_cl", "lambda_mcl", "branch_weight", "branch_warmup_epochs"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; allowed: 0 or more")
+            _zero_or_more(self, name)
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing is {self.label_smoothing}; allowed: 0 to below 1")
 
@@ -159,8 +158,7 @@ class TrainConfig:
         for name in ("height", "width", "identities", "images", "epochs", "learning_rate"):
             _above_zero(self, name)
         for name in ("weight_decay", "warmup_epochs", "gradient_norms_every", "evaluate_every", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; allowed: 0 or more")
+            _zero_or_more(self, name)
         if self.identities < 2 or self.images < 2:
             raise ValueError(
                 f"a batch of {self.identities} identities × {self.images} images has no triplets; allowed: from 2 × 2"
@@ -170,6 +168,13 @@ class TrainConfig:
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is {self.ema}; allowed: 0 (off) to below 1")
         self._check_growth()
+        if self.pose == "online" and self.model.needs_pose:
+            self._check_online_sizes()
+
+    def _check_online_sizes(self) -> None:
+        for height, width in [_phase(phase)[:2] for phase in self.growth] + [(self.height, self.width)]:
+            if height % 32 or width % 32:
+                raise ValueError(f"the input is {height}×{width}; allowed for pose=online: multiples of 32, its step")
 
     def _check_growth(self) -> None:
         epochs = 0
@@ -220,5 +225,10 @@ def _phase(text: str) -> tuple[int, int, int]:
 
 
 def _above_zero(config: object, name: str) -> None:
-    if getattr(config, name) <= 0:
+    if not 0 < getattr(config, name) < math.inf:
         raise ValueError(f"{name} is {getattr(config, name)}; allowed: above 0")
+
+
+def _zero_or_more(config: object, name: str) -> None:
+    if not 0 <= getattr(config, name) < math.inf:
+        raise ValueError(f"{name} is {getattr(config, name)}; allowed: 0 or more")

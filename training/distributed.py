@@ -70,6 +70,14 @@ def total(values: Tensor) -> Tensor:
     return _Sum.apply(values)  # type: ignore[no-any-return]
 
 
+def averaged(values: Tensor) -> Tensor:
+    """The mean over all processes, as DistributedDataParallel takes it of gradients; none flow back."""
+    if dist.is_initialized():
+        dist.all_reduce(values)
+        values /= dist.get_world_size()
+    return values
+
+
 def any_of_us(asked: bool, device: torch.device) -> bool:
     """Whether any process says so; all get the same answer, and must ask at the same time."""
     if not dist.is_initialized():

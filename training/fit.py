@@ -76,17 +76,17 @@ def fit(run: Run, processes: Processes) -> bool:
             folder.save(trainer.checkpoint())
         if report:  # a run that was killed while it evaluated has not done so yet
             _evaluate_where_due(folder, trainer, dataset, report)
-        while trainer.epoch < config.epochs:
+        while trainer.epoch < min(config.epochs, run.stop_after or config.epochs):
             stopped = train_epoch(trainer, batches, report, interrupt)
             if report:
                 report.epoch(taken=trainer.taken, learning_rate=trainer.learning_rate)
                 folder.save(trainer.checkpoint())
                 _evaluate_where_due(folder, trainer, dataset, report)
-            if stopped or (trainer.epoch == run.stop_after and trainer.epoch < config.epochs):
+            if stopped:
                 return False
-        if report:
+        if report and trainer.epoch == config.epochs:
             _finish(folder, trainer, dataset, report, data)
-    return True
+    return trainer.epoch == config.epochs
 
 
 def content(dataset: Dataset) -> str:

@@ -159,6 +159,10 @@ class Trainer:
         return graphs
 
     def _restore(self, checkpoint: Checkpoint) -> None:
+        if not checkpoint.optimiser:
+            raise ValueError(
+                "the checkpoint was made by `interpolate` and holds no optimiser; --start trains on from it"
+            )
         self.model.load_state_dict(checkpoint.weights)
         if self.average is not None and checkpoint.average is not None:
             self.average.load_state_dict(checkpoint.average)

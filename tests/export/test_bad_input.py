@@ -62,6 +62,10 @@ def test_an_unknown_backbone(failing):
     assert "timm knows no model 'resnet5000'" in failing("timm:resnet5000")
 
 
+def test_weights_that_timm_has_not(failing):
+    assert "timm cannot make 'resnet50.foo' with weights 'none'" in failing("timm:resnet50.foo", "--weights", "none")
+
+
 def test_a_backbone_of_another_kind(failing):
     said = failing("timm:vit_tiny_patch16_224", "--weights", "none")
     assert "'vit_tiny_patch16_224' takes no 256×256 image" in said

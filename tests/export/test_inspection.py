@@ -51,8 +51,9 @@ def plain_model() -> onnx.ModelProto:
         (plain_model().SerializeToString(), "carries no contract"),
     ],
 )
-def test_what_is_none_of_ours_is_said_to_be(tmp_path, capsys, content, said):
-    file = tmp_path / "model.onnx"
+@pytest.mark.parametrize("name", ["model.onnx", "model.json"])  # whose end would choose another format
+def test_what_is_none_of_ours_is_said_to_be(tmp_path, capsys, name, content, said):
+    file = tmp_path / name
     file.write_bytes(content)
     assert main(["inspect", str(file)]) == 1
     assert said in capsys.readouterr().err

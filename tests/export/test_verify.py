@@ -13,6 +13,7 @@ from export.deployed import DeployedBranch
 from export.graph import trace
 from export.half import largest_activation
 from export.session import Session
+from export.source import load_source
 from export.verify import (
     VerificationFailed,
     check_parity,
@@ -84,6 +85,22 @@ def test_a_tensor_of_another_part_is_found(model):
     proto.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros((8, 96), np.float32), "sab.projection.weight"))
     with pytest.raises(VerificationFailed, match=r"sab\.projection\.weight"):
         check_stripped(proto, model)
+
+
+def test_more_numbers_than_the_branch_has_are_found_whatever_their_name(model):
+    proto = trace(model, 16, 8)
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros((8, 96), np.float32), "val_4"))
+    with pytest.raises(VerificationFailed, match=r"the graph holds 930 numbers; the deployed branch has 16\d"):
+        check_stripped(proto, model)
+
+
+@pytest.mark.parametrize("name", ["test_convnext", "test_nfnet", "resnetv2_18"])
+def test_networks_whose_weights_the_exporter_renames_are_deployed_too(name):
+    source = load_source(f"timm:{name}", size=(64, 32), weights="none")
+    branch = DeployedBranch(source.main, source.neck, source.spec)
+    proto = trace(branch, 64, 32)
+    check_stripped(proto, branch)
+    assert multiply_accumulates(proto) > 0
 
 
 def test_complexity_is_counted_as_one_counts_by_hand(model):

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
     base = base_config(arguments)
     schemes = {UNCHANGED: base}
     for row, config in (_changed(base, change) for change in arguments.change):
-        if row in schemes:
+        if row.name in {there.name for there in schemes}:
             raise ValueError(f"--change {row.title} is there twice; every scheme needs a name of its own")
         schemes[row] = config
     run_schemes(arguments, schemes, "comparison")
@@ -44,6 +44,10 @@ def _changed(base: TrainConfig, change: list[str]) -> tuple[Row, TrainConfig]:
     named = len(change) > 1 and "=" not in change[0]
     config = assign(base, change[named:], "--change")
     title = change[0] if named else " ".join(change)
+    if not title.strip(". "):
+        raise ValueError(
+            f"--change {title!r} is no name for a folder; allowed: letters, digits and more, not dots alone"
+        )
     if len(title.encode()) > _LONGEST_NAME:
         raise ValueError(f"--change {title[:40]}… is {len(title)} letters long; give a name before its options")
     if config == base:

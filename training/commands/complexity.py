@@ -64,7 +64,7 @@ def _config(arguments: argparse.Namespace) -> TrainConfig:
         config.model,
         backbone=arguments.backbone or config.model.backbone,
         weights="none",
-        separate_part_stage=arguments.separate_part_stage,
+        separate_part_stage=arguments.separate_part_stage or config.model.separate_part_stage,
     )
     size = {name: getattr(arguments, name) or getattr(config, name) for name in ("height", "width")}
     for name, pixels in size.items():

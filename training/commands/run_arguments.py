@@ -96,7 +96,12 @@ def _run_one(config: TrainConfig, folder: Path, *, arguments: argparse.Namespace
 
 
 def _pose_folder(config: TrainConfig) -> str:
-    """One for each estimator: heat maps of two must not be taken for each other."""
-    if not config.estimator_weights:
-        return "pose" if config.estimator == "movenet" else f"pose-{config.estimator}"
-    return f"pose-{config.estimator}-{hashlib.sha256(config.estimator_weights.encode()).hexdigest()[:8]}"
+    """One for each estimator and choice of persons: heat maps of two must not be taken for each other."""
+    parts = ["pose"]
+    if config.estimator != "movenet" or config.estimator_weights:
+        parts.append(config.estimator)
+    if config.estimator_weights:
+        parts.append(hashlib.sha256(config.estimator_weights.encode()).hexdigest()[:8])
+    if config.hold_out:
+        parts.append(f"without-{config.hold_out:g}")
+    return "-".join(parts)

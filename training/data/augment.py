@@ -48,6 +48,8 @@ class AugmentConfig:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; allowed: a probability from 0 to 1")
         if not 0 <= self.light <= 1:
             raise ValueError(f"light is {self.light!r}; allowed: 0 to 1")
+        if not all(0 <= value <= 1 for value in self.erase_fill):
+            raise ValueError(f"erase_fill is {self.erase_fill!r}; allowed: three numbers from 0 to 1")
         if self.pad < 0:
             raise ValueError(f"pad is {self.pad!r}; allowed: 0 pixels or more")
         for name, most in (("erase_area", 1), ("occlude_area", 1), ("erase_ratio", None), ("occlude_ratio", None)):

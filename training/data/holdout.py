@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from training.data.records import DatasetError, Record
 
+STARTED_FROM = "started from"
+"""Before the name of a checkpoint: how a model says that it began as another, which may have seen anybody."""
+
 
 def held_out(records: Sequence[Record], share: float) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
     """(kept, held out): all crops of about `share` of the persons are held out, the same ones every time.

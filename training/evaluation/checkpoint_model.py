@@ -11,7 +11,7 @@ from torch import nn
 
 from reid_contract import normalise
 from training.checkpoint import load_checkpoint
-from training.data.holdout import left_out
+from training.data.holdout import STARTED_FROM, left_out
 from training.model.pgflkd import Feature
 
 
@@ -37,7 +37,9 @@ class CheckpointModel:
         checkpoint = load_checkpoint(file)
         self.spec = checkpoint.config.spec
         hold_out = checkpoint.config.hold_out
+        start = checkpoint.config.start
         self.training_data = checkpoint.config.dataset + (f", {left_out(hold_out)}" if hold_out else "")
+        self.training_data += f"; {STARTED_FROM} {Path(start).name}" if start else ""
         self.feature = feature
         self.device = torch.device(device)
         self.model = checkpoint.build_model().to(self.device)

@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from training.config import ModelConfig
 from training.model.pgflkd import PGFLKD, Feature
+from training.model.stages import split_last_stage
 from training.pose.hrnet import HRNetPose
 
 POSE_NET = "HRNet-W48"  # the paper says HRNet; W48 is the one whose cost explains Table 8
@@ -80,6 +81,8 @@ def _used(model: PGFLKD, feature: Feature) -> Iterable[Tensor]:
     modules: list[nn.Module | None] = []
     if feature in ("g", "e", "v") or model.part_stage is None:
         modules.append(model.main)
+    else:
+        modules += split_last_stage(model.main.backbone)[0]
     if feature != "g":
         modules.append(model.part_stage)
     if feature in ("p", "v"):

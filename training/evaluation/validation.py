@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_contract import Calibration
-from training.data.holdout import held_out, left_out
+from training.data.holdout import STARTED_FROM, held_out, left_out
 from training.data.records import Dataset, Record
 from training.evaluation.calibration import Reliability, fit, reliability
 from training.evaluation.evaluation import Embedded
@@ -49,16 +49,18 @@ def validation_split(dataset: Dataset, split: Split, share: float | None, traine
             raise ValueError("--held-out is a share of the training persons; it does not go with --split test")
         return _described(dataset, dataset.query + dataset.gallery, f"test split, {NOT_INDEPENDENT}")
     if share is not None:
-        doubt = "" if left_out(share) in trained_on else f", {UNCONFIRMED}"
+        confirmed = left_out(share) in trained_on and STARTED_FROM not in trained_on
+        doubt = "" if confirmed else f", {UNCONFIRMED}"
         which = f"training split, held-out persons ({share:g}){doubt}"
         return _described(dataset, held_out(dataset.train, share)[1], which)
-    seen = f", {SEEN_IN_TRAINING}" if _letters(dataset.name) in _letters(trained_on) else ""
+    seen = f", {SEEN_IN_TRAINING}" if _people(dataset.name) in _people(trained_on) else ""
     return _described(dataset, dataset.train, f"training split, all persons{seen}")
 
 
-def _letters(text: str) -> str:
-    """Market-1501 and market1501 are one data set."""
-    return "".join(filter(str.isalnum, text.lower()))
+def _people(text: str) -> str:
+    """Market-1501 and market1501 are one data set, and all that is made of DukeMTMC shows the same people."""
+    letters = "".join(filter(str.isalnum, text.lower()))
+    return "duke" if "duke" in letters else letters
 
 
 def calibrate(embedded: Embedded, *, match_share: float, source: str) -> Validated:

@@ -77,12 +77,13 @@ class PoseCache:
         if (path / ABOUT).is_file():
             info = read_info(path)
             _check_same_images(path, info, wanted)
-            if replace(info, done=0) != wanted:
+            if info.done and replace(info, done=0) != wanted:
                 raise PoseCacheError(
                     f"{path} was begun with {info.estimator} at {info.height}×{info.width}, not {estimator} at "
                     f"{size[0]}×{size[1]}; choose another folder"
                 )
-            return cls(path, info, np.arange(info.count), writable=True)
+            if info.done:
+                return cls(path, info, np.arange(info.count), writable=True)
         _allocate(path, wanted)
         _write_images(path, records)
         _write_info(path, wanted)

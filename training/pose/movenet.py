@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -82,9 +83,12 @@ class MoveNetThunder(nn.Module):
 
 
 def load_movenet(weights: Path = WEIGHTS) -> MoveNetThunder:
-    """The estimator with its shipped weights, in float32 and evaluation mode."""
+    """The estimator with its shipped weights, in float32, for evaluation. Raises ValueError for a file of others."""
     model = MoveNetThunder().eval().requires_grad_(False)
-    model.load_state_dict(load_file(weights))
+    try:
+        model.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(f"{weights} does not hold MoveNet's weights: {str(error).splitlines()[0]:.200}") from error
     return model.to(memory_format=torch.channels_last)
 
 

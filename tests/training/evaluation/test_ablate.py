@@ -275,6 +275,8 @@ def _schemes(output):
         (["ema=0"], "--change ema=0 changes nothing"),
         (["average", "ema=0.9", "--change", "average", "ema=0.99"], "--change average is there twice"),
         (["unchanged", "ema=0.9"], "--change unchanged is there twice"),
+        (["..", "ema=0.9"], "--change '..' is no name for a folder"),
+        (["a/b", "ema=0.9", "--change", "a_b", "ema=0.99"], "--change a_b is there twice"),
         (["n" * 300, "ema=0.9"], "… is 300 letters long; give a name"),
     ],
 )

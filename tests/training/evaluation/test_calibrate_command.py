@@ -77,6 +77,7 @@ def test_without_write_the_file_stays_as_it_was(drawn, model, tmp_path):
         ("market1501", 0.5, UNCONFIRMED),
         ("market1501, without 0.5 of its persons", 0.5, None),
         ("market1501, without 0.2 of its persons", 0.5, UNCONFIRMED),
+        ("market1501, without 0.5 of its persons; started from first.pt", 0.5, UNCONFIRMED),
     ],
 )
 def test_what_was_calibrated_on_is_told_as_it_is(trained_on, split, doubt):

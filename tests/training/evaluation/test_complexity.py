@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,22 @@ def test_the_command_prints_a_table_and_writes_json(tmp_path, capsys):
     body = json.loads(file.read_text())
     assert body["features"]["v"]["gmacs"] > body["features"]["g"]["gmacs"]
     assert body["table_8_reading"] is None
+
+
+def test_a_stage_of_their_own_is_as_large_as_the_one_it_stands_in_for():
+    shared, apart = (
+        feature_costs(replace(SMALL, separate_part_stage=separate), SIZE, classes=9) for separate in (False, True)
+    )
+    for feature in "pf":
+        assert apart[feature].parameters == pytest.approx(shared[feature].parameters)
+    for feature in "ev":
+        assert apart[feature].parameters > shared[feature].parameters
+
+
+def test_a_preset_keeps_its_stage_for_the_teachers(capsys):
+    small = ["complexity", "--preset", "compact", "--backbone", "test_resnet", "--height", "64", "--width", "32"]
+    printed = [main([*small, *more]) or capsys.readouterr().out for more in ([], ["--separate-part-stage"])]
+    assert printed[0] == printed[1]
 
 
 def test_bad_input_is_one_clear_line(capsys):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save
 
 from training.data.synthetic import draw_cameras, draw_crop, draw_people
 from training.pose.contact_sheet import peaks
@@ -57,3 +58,11 @@ def test_finds_the_key_points_of_drawn_people(movenet: torch.nn.Module) -> None:
 def test_other_sizes_are_refused(movenet: torch.nn.Module) -> None:
     with pytest.raises(ValueError, match=r"\(1, 3, 100, 64\); needed: .* multiples of 32"):
         movenet(torch.zeros(1, 3, 100, 64))
+
+
+def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "weights.safetensors"
+    for content in (b"nothing", save({"stem.weight": torch.zeros(3)})):
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match="does not hold MoveNet's weights"):
+            load_movenet(file)

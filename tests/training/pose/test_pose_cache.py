@@ -121,9 +121,16 @@ def test_a_moved_data_set_keeps_its_cache(tmp_path: Path, records: list[Record])
 
 
 def test_another_estimator_is_refused(tmp_path: Path, records: list[Record]) -> None:
-    create(tmp_path / "cache", records, "fake")
+    cache = create(tmp_path / "cache", records, "fake")
+    cache.append(torch.zeros(1, 17, 8, 8))
+    cache.save()
     with pytest.raises(PoseCacheError, match="begun with fake at 8×8, not other at 8×8"):
         create(tmp_path / "cache", records, "other")
+
+
+def test_a_cache_that_was_never_filled_makes_room(tmp_path: Path, records: list[Record]) -> None:
+    PoseCache.create(tmp_path / "cache", records, "fake", (50, 16))
+    assert PoseCache.create(tmp_path / "cache", records, "fake", (8, 8)).info.height == 8
 
 
 def test_a_damaged_cache_is_refused(tmp_path: Path, records: list[Record]) -> None:

@@ -138,6 +138,28 @@ def test_bad_numbers_end_in_one_clear_line(tmp_path: Path, arguments: list[str],
     assert said in ended.stderr
 
 
+def test_a_drawing_that_was_interrupted_is_no_data_set_and_is_drawn_anew(tmp_path: Path) -> None:
+    def stop(done: int, of: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    draw_dataset(tmp_path, 4, 2, 2, seed=1, height=32, width=16)
+    with pytest.raises(KeyboardInterrupt):
+        draw_dataset(tmp_path, 6, 2, 3, seed=2, height=32, width=16, progress=stop)
+    with pytest.raises(FileNotFoundError, match=r"manifest\.jsonl is missing"):
+        read_manifest(tmp_path)
+    draw_dataset(tmp_path, 2, 2, 2, seed=3, height=32, width=16)
+    crops = {path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*/*.jpg")}
+    assert crops == {row["path"] for row in read_manifest(tmp_path)}
+    assert not list(tmp_path.glob("*.unfinished"))
+
+
+def test_a_manifest_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "manifest.jsonl").write_text('{"shop": 1}\n')
+    with pytest.raises(FileExistsError, match=r"holds a manifest\.jsonl of something else"):
+        draw_dataset(tmp_path, 2, 2, 2)
+
+
 def test_another_folders_content_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"mine")
     with pytest.raises(FileExistsError, match="choose another folder"):

@@ -72,6 +72,21 @@ def test_bad_overrides_name_the_field(name: str, text: str, message: str) -> Non
         override(TrainConfig(), {name: text})
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ({"weight_decay": "nan"}, "weight_decay is nan; allowed: 0 or more"),
+        ({"learning_rate": "inf"}, "learning_rate is inf; allowed: above 0"),
+        ({"loss.margin": "nan"}, "margin is nan; allowed: 0 or more"),
+        ({"augment.erase_fill": "2,0,0"}, "erase_fill is .*; allowed: three numbers from 0 to 1"),
+        ({"pose": "online", "growth": "100x50:1"}, "the input is 100×50; allowed for pose=online: multiples of 32"),
+    ],
+)
+def test_numbers_that_would_train_nothing(text: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        override(TrainConfig(), text)
+
+
 def test_json_round_trip() -> None:
     config = override(preset("compact"), {"growth": "128x64:1"})
     assert from_dict(TrainConfig, json.loads(json.dumps(dataclasses.asdict(config)))) == config

@@ -130,3 +130,19 @@ def test_bad_input_is_one_clear_line(
         small += ["--model.weights=none"]
     assert main([*command, *small]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_run_that_is_where_it_should_stop_stays_there(
+    noise: Path, pose: Path, config: TrainConfig, tmp_path: Path
+) -> None:
+    begun(noise, pose, config, tmp_path / "run")
+    assert not fit(Run(None, noise, tmp_path / "run", pose, stop_after=1), ALONE)
+    assert load_checkpoint(tmp_path / "run" / "last.pt").epoch == 1
+
+
+def test_a_mixture_has_nothing_to_go_on_with(noise: Path, pose: Path, config: TrainConfig, tmp_path: Path) -> None:
+    begun(noise, pose, config, tmp_path / "run")
+    last = tmp_path / "run" / "last.pt"
+    save_checkpoint(last, replace(load_checkpoint(last), optimiser={}))
+    with pytest.raises(ValueError, match="made by `interpolate` and holds no optimiser; --start trains on from it"):
+        fit(Run(None, noise, tmp_path / "run", pose), ALONE)

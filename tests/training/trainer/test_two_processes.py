@@ -15,6 +15,7 @@ from torch import nn
 from training.batches import Batch
 from training.config import LossConfig, ModelConfig, TrainConfig
 from training.distributed import any_of_us, gather, processes
+from training.gradient_norms import gradient_norms
 from training.model.global_batch_norm import GlobalBatchNorm, use_global_batch_norm
 from training.model.pgflkd import PGFLKD
 from training.trainer import Trainer
@@ -45,11 +46,13 @@ def gradients_of(batch: Batch) -> dict[str, torch.Tensor]:
         share = len(batch.labels) // peers.world_size
         mine = slice(peers.rank * share, (peers.rank + 1) * share)
         assert batch.heatmaps is not None
-        trainer.losses(Batch(batch.images[mine].double(), batch.heatmaps[mine], batch.labels[mine])).total.backward()
+        parts = trainer.losses(Batch(batch.images[mine].double(), batch.heatmaps[mine], batch.labels[mine]))
+        pulls = gradient_norms(parts, trainer.model.main.parameters())
+        parts.total.backward()
         assert any_of_us(peers.rank == 1, peers.device) == (peers.world_size == 2)
         found = {name: p.grad for name, p in trainer.model.named_parameters() if p.grad is not None}
         buffers = {name: b for name, b in trainer.model.named_buffers() if "running" in name}
-        return found | buffers
+        return found | buffers | {f"pull of {name}": torch.tensor(pull) for name, pull in pulls.items()}
 
 
 def work(rank: int, port: int, file: Path) -> None:

@@ -134,7 +134,7 @@ def _read_cutout(file: Path) -> Image.Image:
     try:
         with Image.open(file, formats=["PNG", "WEBP"]) as opened:
             image = opened.convert("RGBA")
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DatasetError(f"{file}: not a PNG or WebP image ({error})") from error
     alpha = np.asarray(image)[:, :, 3]
     if alpha.min() > HIDDEN or alpha.max() <= HIDDEN:

@@ -29,6 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
                 width=parsed.width,
                 progress=lambda done, of: bar.update(task, completed=done, total=of),
             )
+    except KeyboardInterrupt:
+        print(f"stopped; the same command draws {parsed.out} anew", file=sys.stderr)
+        return 130
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

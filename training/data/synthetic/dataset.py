@@ -19,6 +19,7 @@ from training.data.synthetic.wardrobe import Person, draw_people
 Split = Literal["train", "query", "gallery"]
 SPLITS = get_args(Split)
 MANIFEST = "manifest.jsonl"
+_UNFINISHED = f"{MANIFEST}.unfinished"  # what a drawing that has not ended may have left
 DAY = datetime(2026, 5, 12, 7, 0, tzinfo=UTC)
 HOURS = 13
 HALF_HIDDEN = 0.4
@@ -60,18 +61,18 @@ def draw_dataset(
     What an earlier drawing left in `out` and this one does not draw again is removed.
     The first `train_share` of the people make up train/ (their queries too); the others query/ and gallery/, where each
     query is half hidden and its person is in the gallery on another camera at least once. The same arguments give the
-    same bytes. progress: called with (done, of). Raises ValueError for numbers that make no data set, and
-    FileExistsError if `out` is a folder with something else in it.
+    same bytes. A drawing that was interrupted is no data set, and can be drawn anew. progress: called with (done, of).
+    Raises ValueError for numbers that make no data set, and FileExistsError if `out` is a folder with something else in
+    it.
     """
     _check(people, cameras, sightings_per_person, train_share, queries_per_person)
     out = Path(out)
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
-        raise FileExistsError(f"{out} is not empty and holds no {MANIFEST}; choose another folder")
+    earlier = _drawn_before(out)
     persons, views = draw_people(people, seed), draw_cameras(cameras, seed)
     plan = list(_plan(persons, views, sightings_per_person, queries_per_person, train_share, seed))
     for split in SPLITS:
         (out / split).mkdir(parents=True, exist_ok=True)
-    _remove_others(out, {sighting.path for sighting in plan})
+    _begin(out, earlier, [sighting.path for sighting in plan])
     rows = []
     for done, sighting in enumerate(plan):
         crop = draw_sighting(sighting, persons, seed, height=height, width=width)
@@ -81,6 +82,7 @@ def draw_dataset(
             progress(done + 1, len(plan))
     (out / "README").write_text(_readme(people, cameras, len(plan), seed), encoding="utf-8")
     (out / MANIFEST).write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (out / _UNFINISHED).unlink()
     return len(plan)
 
 
@@ -137,13 +139,26 @@ def read_manifest(root: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _remove_others(out: Path, planned: set[str]) -> None:
-    """Else one number would be two people, some of them in training and in the gallery."""
-    if (out / MANIFEST).is_file():
-        crops = {path.relative_to(out).as_posix(): path for split in SPLITS for path in (out / split).iterdir()}
-        for row in read_manifest(out):
-            if row["path"] in crops and row["path"] not in planned:
-                crops[row["path"]].unlink()
+def _drawn_before(out: Path) -> set[str]:
+    """Crops of an earlier drawing there, finished or not. Raises FileExistsError for a folder with something else."""
+    files = [file for file in (out / MANIFEST, out / _UNFINISHED) if file.is_file()]
+    if not files and out.is_dir() and any(out.iterdir()):
+        raise FileExistsError(f"{out} is not empty and holds no {MANIFEST}; choose another folder")
+    try:
+        return {json.loads(line)["path"] for file in files for line in file.read_text(encoding="utf-8").splitlines()}
+    except (ValueError, KeyError, TypeError):
+        raise FileExistsError(f"{out} holds a {MANIFEST} of something else; choose another folder") from None
+
+
+def _begin(out: Path, earlier: set[str], planned: list[str]) -> None:
+    """Removes the crops of an earlier drawing that will not be drawn over, else one number would be two people, some of
+    them in training and in the gallery; and its manifest, which is not true of what follows."""
+    crops = {path.relative_to(out).as_posix(): path for split in SPLITS for path in (out / split).iterdir()}
+    for name in earlier.difference(planned) & crops.keys():
+        crops[name].unlink()
+    lines = (json.dumps({"path": path}) for path in planned)
+    (out / _UNFINISHED).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (out / MANIFEST).unlink(missing_ok=True)
 
 
 def _plan(
