@@ -84,8 +84,9 @@ def _claim() -> str:
     cases = [
         (f"{trained} | {queries}", folder / file)
         for trained, folder in (
+            ("a quarter of the persons, 8 epochs at 128×64, teachers see the crop unhidden", HERE / "unhidden"),
             ("half of the persons, 20 epochs to 256×128, with patches", CONVERGED / "claim"),
-            ("a quarter of them, 8 epochs at 128×64, with patches", CLAIM),
+            ("a quarter of them, 8 epochs at 128×64, with patches, one trunk", CLAIM),
             ("the same without patches", HERE / "claim-without-patches"),
         )
         for queries, file in (("as they are", "results.json"), ("behind drawn objects", "results-occluded.json"))
