@@ -3,7 +3,7 @@
 #   docker build -f docker/training.Dockerfile -t pgfl-kd-reid:training .
 #   docker run --rm --gpus all --shm-size 2g -v DATA_SETS:/datasets:ro -v RUNS:/runs pgfl-kd-reid:training \
 #     fit --dataset market1501 --data /datasets/Market-1501 --output /runs/first
-# Export the result with the same image: --entrypoint python … -m export /runs/first/CHECKPOINT /runs/model.onnx
+# Export the result with the same image: --entrypoint python … -m export /runs/first/last.pt /runs/model.onnx
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
 FROM ${BASE_IMAGE} AS environment

@@ -21,7 +21,8 @@ class ModelConfig:
     backbone: str = "resnet50"
     """any convolutional timm model; its width must be divisible by K = 8"""
     weights: str = "imagenet"
-    """imagenet, none, or a local .pth or .safetensors file"""
+    """imagenet (in a package for EfficientNet-Lite0, downloaded from timm's hub for others), none, or a local .pth or
+    .safetensors file"""
     last_stride: Literal[1, 2] = 1
     """of the last stage; 1 doubles the feature map's height and width"""
     separate_part_stage: bool = False
