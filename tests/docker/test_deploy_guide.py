@@ -12,12 +12,14 @@ from service.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "deploy.md").read_text()
-OURS = {"REID_PUBLISH"}  # of compose.yaml, not of the service
+COMPOSE = (ROOT / "docker" / "compose.yaml").read_text()
+OURS = {"REID_PUBLISH", "REID_CPUS", "REID_MEMORY"}  # of compose.yaml, not of the service
 
 
 def test_every_setting_is_one() -> None:
     settings = {f"REID_{field.upper()}" for field in Settings.model_fields}
     assert set(re.findall(r"\bREID_[A-Z_]+\b", GUIDE)) - OURS <= settings
+    assert all(f"${{{name}:-" in COMPOSE for name in OURS)
 
 
 def test_its_defaults_are_the_defaults() -> None:
