@@ -77,12 +77,8 @@ class PoseCache:
         if (path / ABOUT).is_file():
             info = read_info(path)
             _check_same_images(path, info, wanted)
-            if info.done and replace(info, done=0) != wanted:
-                raise PoseCacheError(
-                    f"{path} was begun with {info.estimator} at {info.height}×{info.width}, not {estimator} at "
-                    f"{size[0]}×{size[1]}; choose another folder"
-                )
-            if info.done:
+            if info.done:  # an empty one stands in nobody's way
+                _check_same_making(path, info, wanted)
                 return cls(path, info, np.arange(info.count), writable=True)
         _allocate(path, wanted)
         _write_images(path, records)
@@ -182,6 +178,14 @@ def _write_info(path: Path, info: CacheInfo) -> None:
     temporary = path / f"{ABOUT}.new"
     temporary.write_text(json.dumps(asdict(info), indent=2) + "\n", encoding="utf-8")
     temporary.replace(path / ABOUT)
+
+
+def _check_same_making(path: Path, there: CacheInfo, wanted: CacheInfo) -> None:
+    if replace(there, done=0) != wanted:
+        raise PoseCacheError(
+            f"{path} was begun with {there.estimator} at {there.height}×{there.width}, not {wanted.estimator} at "
+            f"{wanted.height}×{wanted.width}; choose another folder"
+        )
 
 
 def _allocate(path: Path, info: CacheInfo) -> None:
