@@ -8,9 +8,11 @@ be rebuilt.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import reduce
+from typing import Any, NamedTuple
 
 import faiss
 import numpy as np
@@ -23,9 +25,17 @@ from gallery_index.types import Embedding
 from gallery_index.vectors import Slots
 
 SHARD = 51_200  # slots, a multiple of GROWTH; one query uses several cores only over several shards
-Proposed = tuple[Slots, Scores]  # (Q, M) each
 BLOCK = 32  # codes are interleaved in blocks of so many
 GROWTH = 1_024  # a shard grows by so many slots; what is not filled yet is scanned in vain
+
+
+class Proposed(NamedTuple):
+    """slots (Q, M), the best of each query first; some may be free. scores (Q, M): their estimated cosines.
+    floors (Q,): no slot that was left out is estimated to be better."""
+
+    slots: Slots
+    scores: Scores
+    floors: Scores
 
 
 class Coarse:
@@ -50,20 +60,17 @@ class Coarse:
             shard.wipe(slots[chosen] % SHARD)
 
     def search(self, queries: Embedding, count: int) -> Proposed:
-        """Slots (Q, M) and estimated cosines (Q, M), M <= count, the best of each query first; some may be free."""
+        """M <= count."""
         if not self.shards:  # all was erased, then compacted
-            return np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
+            return _nothing(len(queries))
         queries = rotated(queries)
+        if len(self.shards) == 1:
+            return self.shards[0].search(queries, count)
         if len(queries) == 1:
             found = self._shared_out(queries, count)
         else:  # faiss spreads the queries of a batch over the cores
-            found = [shard.search(queries, count) for shard in self.shards]
-        if len(found) == 1:
-            return found[0]
-        slots = np.concatenate([slots + i * SHARD for i, (slots, _) in enumerate(found)], axis=1)
-        scores = np.concatenate([scores for _, scores in found], axis=1)
-        best = np.arange(len(queries))[:, None], (-scores).argsort(axis=1)[:, :count]
-        return slots[best], scores[best]
+            found = [shard.search(queries, self._asked(shard, count)) for shard in self.shards]
+        return _merged(found, count)
 
     def slots(self) -> int:
         """So many can be proposed."""
@@ -73,6 +80,10 @@ class Coarse:
         """Ends the threads."""
         self._pool.shutdown()
 
+    def _asked(self, shard: Shard, count: int) -> int:
+        """Of a shard, for `count` of all: half may be in one, as a tracker enrols a person's; the others are spread."""
+        return math.ceil(count / 2 * (1 + shard.slots / self.slots()))
+
     def _shared_out(self, query: Embedding, count: int) -> list[Proposed]:
         """Each shard's proposals; the shards are searched by the threads and the caller, whoever is free next."""
         found: dict[int, Proposed] = {}
@@ -80,7 +91,7 @@ class Coarse:
 
         def work() -> None:
             for i in waiting:
-                found[i] = self.shards[i].search(query, count)
+                found[i] = self.shards[i].search(query, self._asked(self.shards[i], count))
 
         helpers = [self._pool.submit(work) for _ in range(min(self._threads, len(self.shards)) - 1)]
         with faiss_threads(1):  # or faiss wakes its own threads at the end of each shard, and waits for them
@@ -155,17 +166,35 @@ class Shard:
             _pack(self._packer, zero, position, codes)
 
     def search(self, queries: Embedding, count: int) -> Proposed:
-        """Positions and estimated cosines, (Q, M) each, M <= count."""
+        """Of positions; M <= count."""
         if self.slots == 0:
-            return np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
-        scores, positions = self._index.search(queries, min(count, self._index.ntotal))
-        return positions, scores
+            return _nothing(len(queries))
+        scores, positions = self._index.search(queries, min(count, self.slots))
+        floors = scores[:, -1] if count < self.slots else np.full(len(queries), -np.inf, np.float32)
+        return Proposed(positions, scores, floors)
 
     def _resize(self, slots: int) -> None:
         """What is new is zero."""
         self._lists.resize(0, slots)
         faiss.rev_swig_ptr(self._lists.get_ids(0), slots)[:] = np.arange(slots)
         self._index.ntotal = slots
+
+
+def _nothing(queries: int) -> Proposed:
+    none = np.empty((queries, 0), np.float32)
+    return Proposed(none.astype(np.int64), none, np.full(queries, -np.inf, np.float32))
+
+
+def _merged(found: list[Proposed], count: int) -> Proposed:
+    """The best `count` of what the shards propose."""
+    slots = np.concatenate([proposed.slots + i * SHARD for i, proposed in enumerate(found)], axis=1)
+    scores = np.concatenate([proposed.scores for proposed in found], axis=1)
+    order = (-scores).argsort(axis=1, kind="stable")  # the fastest kind where pieces are sorted already
+    each, kept, next_best = np.arange(len(scores))[:, None], order[:, :count], order[:, count : count + 1]
+    floors = reduce(np.maximum, [proposed.floors for proposed in found])
+    if next_best.size:
+        floors = np.maximum(floors, scores[each, next_best][:, 0])
+    return Proposed(slots[each, kept], scores[each, kept], floors)
 
 
 def _empty_index(dim: int, centre: Embedding) -> Any:

@@ -1,7 +1,7 @@
 """Exact answers from estimates: the coarse stage proposes, the embeddings decide, and the search widens until sure.
 
 The re-ranked candidates show how far off this query's estimates are. An entry that was not proposed has an estimate
-below the last candidate's; when that, plus SURE times the spread of the errors seen, does not reach the last answer's
+of no more than is told; when that, plus SURE times the spread of the errors seen, does not reach the last answer's
 exact cosine, nothing that was left out belongs among the answers. Where it does reach it, the fall of the estimates
 foretells how many candidates would be enough, so that a query without near neighbours is soon left to a scan.
 """
@@ -51,9 +51,9 @@ def two_stage(
     def decide(chosen: list[int], candidates: int) -> dict[int, int]:
         """Fills in what is sure; returns the candidates needed for each other query that is worth widening for."""
         needed = {}
-        proposed, estimates = coarse.search(queries[chosen], int(candidates / share))
-        for i, slots, estimate in zip(chosen, proposed, estimates, strict=True):
-            answers[i], wanted = _decide(rows, queries[i], slots, estimate, allowed=allowed, count=count)
+        proposed = coarse.search(queries[chosen], int(candidates / share))
+        for i, slots, estimates, floor in zip(chosen, *proposed, strict=True):
+            answers[i], wanted = _decide(rows, queries[i], slots, estimates, floor, allowed=allowed, count=count)
             if answers[i] is None and (wider := max(WIDEN * candidates, wanted * share)) <= limit:
                 needed[i] = int(wider)
         return needed
@@ -72,7 +72,7 @@ def two_stage(
 
 
 def _decide(
-    rows: Embedding, query: Embedding, slots: Slots, estimates: Scores, *, allowed: Mask, count: int
+    rows: Embedding, query: Embedding, slots: Slots, estimates: Scores, floor: float, *, allowed: Mask, count: int
 ) -> _Decision:
     """A quarter of the embeddings is enough for an easy query; reading them is what costs beside the coarse stage."""
     keep = allowed[slots]
@@ -85,13 +85,19 @@ def _decide(
         exact[begin:end] = cosines(rows, query, chosen[begin:end])
         hits = sorted_hits(chosen[:end], exact[:end], count)
         last = float(hits.scores[-1])
-        spread = max(float((close[:end] - exact[:end]).std()), _least_spread(last, rows.shape[1]))
-        left_out = estimates[-1] if end == len(chosen) else close[end]
+        spread = max(_spread(close[:end] - exact[:end]), _least_spread(last, rows.shape[1]))
+        left_out = floor if end == len(chosen) else max(floor, close[end])
         missing = float(left_out - (last - SURE * spread))
         if missing <= 0:
             return _Decision(hits, 0)
         begin = end
     return _Decision(None, _needed(estimates, missing))
+
+
+def _spread(errors: Scores) -> float:
+    """Their standard deviation; numpy's own takes three times as long for so few."""
+    centred = errors - errors.sum() / len(errors)
+    return math.sqrt(centred @ centred / len(errors))
 
 
 def _least_spread(cosine: float, dim: int) -> float:

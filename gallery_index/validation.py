@@ -153,9 +153,10 @@ def _is_whole(value: object) -> bool:
 
 def _unit(rows: Embedding, name: Callable[[int], str]) -> Embedding:
     rows = np.ascontiguousarray(rows, np.float32)
-    lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
+    wide = rows.astype(np.float64)
+    lengths = np.sqrt(np.vecdot(wide, wide))
     wrong = ~(np.abs(lengths - 1) <= LENGTH_TOLERANCE)  # a NaN is wrong too
     if wrong.any():
         first = int(wrong.argmax())
         raise InvalidRequest(f"{name(first)} has length {lengths[first]:.4g}; allowed: 1 (normalise it first)")
-    return np.asarray(rows / lengths[:, None], np.float32)
+    return np.asarray(wide / lengths[:, None], np.float32)

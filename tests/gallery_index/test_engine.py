@@ -171,7 +171,7 @@ def test_estimates_of_skewed_embeddings_lean_to_no_side() -> None:
     coarse = Coarse(DIM, 1)
     coarse.put(np.arange(len(rows)), rows, lambda: rows.mean(axis=0))
     probes = rows[::40]
-    slots, estimates = coarse.search(probes, len(rows))
+    slots, estimates, _ = coarse.search(probes, len(rows))
     errors = estimates - np.einsum("qd,qnd->qn", probes, rows[slots])
     assert np.abs(errors.mean(axis=1) / errors.std(axis=1)).max() < 0.25
     coarse.close()
@@ -193,9 +193,26 @@ def test_the_rotation_of_a_vector_does_not_depend_on_its_company() -> None:
 def test_a_coarse_stage_without_codes_proposes_nothing() -> None:
     coarse = Coarse(DIM, 2)
     for probes in (noise(1), noise(3)):
-        slots, estimates = coarse.search(probes, 10)
+        slots, estimates, floors = coarse.search(probes, 10)
         assert slots.shape == estimates.shape == (len(probes), 0)
+        assert (floors == -np.inf).all()
     coarse.close()
+
+
+@pytest.mark.parametrize("count", [1, 192, SHARD + 3_000, 2 * SHARD])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_nothing_that_was_left_out_is_estimated_to_be_better_than_told(engine: Engine, count: int, batch: int) -> None:
+    """Over two shards, one of them short."""
+    assert engine.coarse is not None
+    probes = queries(engine, batch, seed=9)
+    everything = engine.coarse.search(probes, 2 * SHARD)
+    assert everything.slots.shape == (batch, engine.coarse.slots())
+    assert (everything.floors == -np.inf).all()
+    found = engine.coarse.search(probes, count)
+    assert found.slots.shape[1] <= count
+    for i, slots in enumerate(found.slots):
+        left_out = ~np.isin(everything.slots[i], slots)
+        assert everything.scores[i, left_out].max(initial=-np.inf) <= found.floors[i]
 
 
 def test_a_wiped_code_is_gone(engine: Engine) -> None:
