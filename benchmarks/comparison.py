@@ -2,7 +2,7 @@
 
 Every quick benchmark runs several times, and every value is kept. A figure got worse if all its values now are worse
 than all its values then, and the median by 5 % or more. So noise is what the runs of one result differ by among
-themselves: where the two results overlap, nothing is said.
+themselves: where the two results overlap, nothing is said, nor where neither has a second run to show its noise.
 """
 
 from __future__ import annotations
@@ -58,5 +58,6 @@ def change(then: Result, now: Result) -> Change:
     sign = 1 if now["better"] == "lower" else -1
     before, after = [sign * v for v in then["values"]], [sign * v for v in now["values"]]
     old, new = statistics.median(then["values"]), statistics.median(now["values"])
-    beyond = min(after) > max(before) and abs(new - old) >= LEAST * abs(old)
+    repeated = len(before) + len(after) > 2
+    beyond = repeated and min(after) > max(before) and abs(new - old) >= LEAST * abs(old)
     return Change(old, new, beyond)

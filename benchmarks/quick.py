@@ -32,13 +32,12 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Quick:
-    """One benchmark. arguments: behind `python -m`; {json}, {plot} and {data} are filled in. repeats: runs, None for
-    the caller's choice. missing: says what the benchmark needs that is not here, None if all is."""
+    """One benchmark. arguments: behind `python -m`; {json}, {plot} and {data} are filled in. missing: says what
+    the benchmark needs that is not here, None if all is."""
 
     name: str
     arguments: tuple[str, ...]
     figures: tuple[Figure, ...]
-    repeats: int | None = None
     missing: Callable[[], str | None] = lambda: None
 
 
@@ -113,7 +112,6 @@ ALL = (
         "export",
         ("benchmarks.export", "--rounds", "5", "--json", "{json}", "--plot", "{plot}"),
         (*_network("ResNet-50", 0), *_network("EfficientNet-Lite0", 1)),
-        repeats=2,  # most of its time goes into exporting
     ),
     Quick(
         "end_to_end",

@@ -35,6 +35,8 @@ def markdown(result: dict[str, Any], changes: Changes) -> str:
         *_rows(result, changes),
     ]
     lines += [f"\nSkipped: {name}, {why}." for name, why in skipped(result)]
+    if few := [f"{name} {ran['runs']}" for name, ran in result["benchmarks"].items() if _cut_short(ran, result)]:
+        lines.append(f"\nFewer than {result['repeats']} runs, for want of time: {', '.join(few)}.")
     return "\n".join(lines) + "\n"
 
 
@@ -64,6 +66,10 @@ def plot(result: dict[str, Any], changes: Changes, file: Path) -> None:
     axes.tick_params(labelsize=7.5)
     axes.spines[["top", "right"]].set_visible(False)
     picture.savefig(file, dpi=120)
+
+
+def _cut_short(ran: dict[str, Any], result: dict[str, Any]) -> bool:
+    return "runs" in ran and ran["runs"] < result["repeats"]
 
 
 def _rows(result: dict[str, Any], changes: Changes) -> Iterator[str]:

@@ -21,7 +21,7 @@ def figures() -> str:
     """A section for each size that was measured, and the times that the choice between the two searches rests on."""
     results = sorted(map(_read, HERE.glob("gallery-*.json")), key=lambda r: (r["entries"], -r["dim"]))
     switch, real = _read(HERE / "switch-2048-100000.json"), _read(HERE / "real.json")
-    return "\n".join([*map(_gallery, results), _switch(switch), _real(real)])
+    return "\n".join([*map(_gallery, results), _elsewhere(), _switch(switch), _real(real)])
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -45,6 +45,27 @@ def _gallery(result: dict[str, Any]) -> str:
         + (f"; enrolled durably in batches of 256 at {enrolled:,} entries a second.\n" if enrolled else ".\n"),
     ]
     return "\n".join(lines)
+
+
+def _elsewhere() -> str:
+    """The same command on other machines: unfiltered, a row for each result."""
+    results = sorted(map(_read, (HERE / "elsewhere").glob("*.json")), key=lambda r: (r["entries"], -r["dim"]))
+    lines = [
+        "**On other machines** (the same commands; unfiltered):\n",
+        "| machine | entries | dimensions | recall@10 | one query, ms | exact, ms | faster | 64 queries, ms | exact, ms "
+        "| faster | opens, s | MiB | enrolled/s |",
+        "|---|" + "--:|" * 12,
+    ]
+    for result in results:
+        row = result["unfiltered"]
+        lines.append(
+            f"| {_machine(result)} | {result['entries']:,} | {result['dim']} | {row['recall_at_10']:.3f} "
+            f"| {row['one_query_ms']} | {row['one_query_exact_ms']} | {row['one_query_faster']} "
+            f"| {row['batch_of_64_ms']} | {row['batch_of_64_exact_ms']} | {row['batch_of_64_faster']} "
+            f"| {result['open_seconds']:.2f} | {result['resident_mib_beyond_page_cache']} "
+            f"| {result['enrolled_per_second']:,} |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def _row(name: str, row: dict[str, float]) -> str:

@@ -29,13 +29,22 @@ def source(tmp_path: Path) -> Path:
 
 
 def test_every_run_is_kept(source: Path, tmp_path: Path) -> None:
-    ran = bench.run_all([copying(source)], repeats=2, data=tmp_path)
+    ran = bench.run_all([copying(source)], repeats=2, budget_s=60, data=tmp_path)
     assert ran["copy"]["figures"] == {"a crop": {"values": [12.5, 12.5], "unit": "ms", "better": "lower"}}
+
+
+def test_repeats_without_time_are_left_out_and_said_to_be(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "ALL", (copying(source), Quick("more", copying(source).arguments, COPIED)))
+    assert bench.main(["--results", str(tmp_path / "results"), "--minutes", "0"]) == 0
+    (page,) = (tmp_path / "results").glob("*.md")
+    assert "Fewer than 3 runs, for want of time: copy 1, more 1." in page.read_text()
 
 
 def test_what_is_missing_is_said_and_what_fails_too(source: Path, tmp_path: Path) -> None:
     chosen = [copying(source, missing=lambda: "there is no docker"), copying(tmp_path / "nowhere.json")]
-    assert [bench.run_all([one], 1, tmp_path)["copy"] for one in chosen] == [
+    assert [bench.run_all([one], 1, 60, tmp_path)["copy"] for one in chosen] == [
         {"skipped": "there is no docker"},
         {"skipped": "failed with status 2"},
     ]
@@ -63,6 +72,18 @@ def test_a_result_can_be_measured_in_pieces(source: Path, tmp_path: Path, monkey
         assert bench.main(["--results", str(tmp_path / "results"), "--repeats", "1", name]) == 0
     (file,) = (tmp_path / "results").glob("*.json")
     assert list(json.loads(file.read_text())["benchmarks"]) == ["copy", "more"]
+
+
+def test_a_single_run_against_a_single_run_says_nothing_of_noise(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "ALL", (copying(source),))
+    for ms in (10, 20):
+        source.write_text(json.dumps({"rows": [{}, {"ms": ms}]}))
+        assert bench.main(["--results", str(tmp_path / "results"), "--repeats", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "+100.0 %" in printed
+    assert "worse: " not in printed
 
 
 def test_a_failed_benchmark_fails_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
