@@ -1,9 +1,6 @@
-"""The coarse stage: one bit per dimension of every embedding, scanned with SIMD (RaBitQ FastScan).
+"""The coarse stage: one bit per dimension of every embedding, scanned with SIMD.
 
-RaBitQ (Gao and Long, SIGMOD 2024, arXiv:2405.12497) estimates inner products from the signs of (vector - centre), once
-both are rotated. Position in the index = slot in the vector file. faiss has no update in place; its code packer does: a
-slot that is used again gets a new code, a slot that is free has a code of zeros. So nothing piles up and nothing has to
-be rebuilt.
+A position in it is a slot of the vector file.
 """
 
 from __future__ import annotations
@@ -11,8 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import reduce
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import faiss
 import numpy as np
@@ -20,22 +16,22 @@ from numpy.typing import NDArray
 
 from gallery_index.rotation import rotated
 from gallery_index.scan import Scores
+from gallery_index.shard import SHARD, Found, Shard
+from gallery_index.signs import asked, missing
 from gallery_index.threads import faiss_threads
 from gallery_index.types import Embedding
 from gallery_index.vectors import Slots
 
-SHARD = 51_200  # slots, a multiple of GROWTH; one query uses several cores only over several shards
-BLOCK = 32  # codes are interleaved in blocks of so many
-GROWTH = 1_024  # a shard grows by so many slots; what is not filled yet is scanned in vain
-
 
 class Proposed(NamedTuple):
     """slots (Q, M), the best of each query first; some may be free. scores (Q, M): their estimated cosines.
-    floors (Q,): no slot that was left out is estimated to be better."""
+    floors (Q,): no slot that was left out is estimated to be better. doubts (Q,): the standard deviation of an estimate
+    at the floor, for want of the vector's own scale."""
 
     slots: Slots
     scores: Scores
     floors: Scores
+    doubts: Scores
 
 
 class Coarse:
@@ -43,6 +39,7 @@ class Coarse:
 
     def __init__(self, dim: int, threads: int) -> None:
         self._dim = dim
+        self._missing = np.float32(missing(dim))
         self._threads = threads
         self._pool = ThreadPoolExecutor(max(threads - 1, 1), "gallery-scan", lambda: faiss.omp_set_num_threads(1))
         self.shards: list[Shard] = []
@@ -61,16 +58,16 @@ class Coarse:
 
     def search(self, queries: Embedding, count: int) -> Proposed:
         """M <= count."""
-        if not self.shards:  # all was erased, then compacted
-            return _nothing(len(queries))
+        if not self.slots():  # all was erased, then compacted
+            none, nothing_left_out = np.empty((len(queries), 0), np.float32), np.full(len(queries), -np.inf, np.float32)
+            return Proposed(none.astype(np.int64), none, nothing_left_out, np.zeros(len(queries), np.float32))
         queries = rotated(queries)
-        if len(self.shards) == 1:
-            return self.shards[0].search(queries, count)
-        if len(queries) == 1:
-            found = self._shared_out(queries, count)
+        questions = asked(queries)
+        if len(queries) == 1 and len(self.shards) > 1:
+            found = self._shared_out(questions, count)
         else:  # faiss spreads the queries of a batch over the cores
-            found = [shard.search(queries, self._asked(shard, count)) for shard in self.shards]
-        return _merged(found, count)
+            found = [shard.search(questions, self._share(shard, count)) for shard in self.shards]
+        return self._best(queries, found, count)
 
     def slots(self) -> int:
         """So many can be proposed."""
@@ -80,18 +77,18 @@ class Coarse:
         """Ends the threads."""
         self._pool.shutdown()
 
-    def _asked(self, shard: Shard, count: int) -> int:
+    def _share(self, shard: Shard, count: int) -> int:
         """Of a shard, for `count` of all: half may be in one, as a tracker enrols a person's; the others are spread."""
         return math.ceil(count / 2 * (1 + shard.slots / self.slots()))
 
-    def _shared_out(self, query: Embedding, count: int) -> list[Proposed]:
+    def _shared_out(self, questions: Embedding, count: int) -> list[Found]:
         """Each shard's proposals; the shards are searched by the threads and the caller, whoever is free next."""
-        found: dict[int, Proposed] = {}
+        found: dict[int, Found] = {}
         waiting = iter(range(len(self.shards)))
 
         def work() -> None:
             for i in waiting:
-                found[i] = self.shards[i].search(query, self._asked(self.shards[i], count))
+                found[i] = self.shards[i].search(questions, self._share(self.shards[i], count))
 
         helpers = [self._pool.submit(work) for _ in range(min(self._threads, len(self.shards)) - 1)]
         with faiss_threads(1):  # or faiss wakes its own threads at the end of each shard, and waits for them
@@ -101,6 +98,30 @@ class Coarse:
                 helper.result()
         return [found[i] for i in range(len(self.shards))]
 
+    def _best(self, queries: Embedding, found: list[Found], count: int) -> Proposed:
+        """Of what the shards have found."""
+        mean, spread = self._scale()
+        base = [(queries @ shard.centre)[:, None] for shard in self.shards]
+        products = [part.products + self._missing for part in found]
+        scores = np.concatenate([near + mean * part for near, part in zip(base, products, strict=True)], axis=1)
+        slots = np.concatenate([part.positions + i * SHARD for i, part in enumerate(found)], axis=1)
+        floors, doubts = np.full(len(queries), -np.inf, np.float32), np.zeros(len(queries), np.float32)
+        for shard, near, part in zip(self.shards, base, products, strict=True):
+            if part.shape[1] < shard.slots:
+                floors = np.maximum(floors, near[:, 0] + mean * part[:, -1])
+                doubts = np.maximum(doubts, spread * np.abs(part[:, -1]))
+        order = (-scores).argsort(axis=1, kind="stable")  # the fastest kind where pieces are sorted already
+        each, kept, next_best = np.arange(len(scores))[:, None], order[:, :count], order[:, count : count + 1]
+        if next_best.size:
+            floors = np.maximum(floors, scores[each, next_best][:, 0])
+        return Proposed(slots[each, kept], scores[each, kept], floors, doubts)
+
+    def _scale(self) -> tuple[np.float32, np.float32]:
+        """Mean and standard deviation."""
+        number, total, squares = np.sum([shard.scales for shard in self.shards], axis=0).tolist()
+        mean = total / max(1, number)
+        return np.float32(mean), np.float32(math.sqrt(max(0, squares / max(1, number) - mean * mean)))
+
     def _begin(self, shards: int, centre: Callable[[], Embedding]) -> None:
         while len(self.shards) < shards:
             self.shards.append(Shard(self._dim, rotated(centre()[None])[0]))
@@ -109,124 +130,3 @@ class Coarse:
         for i in np.unique(slots // SHARD).tolist():
             if i < len(self.shards):
                 yield self.shards[i], slots // SHARD == i
-
-
-def block_bytes(dim: int) -> int:
-    """Bytes of BLOCK codes."""
-    return int(_empty_index(dim, np.zeros(dim, np.float32)).get_CodePacker().block_size)
-
-
-def slot_bytes(dim: int) -> int:
-    """Memory of a slot: its code, and its number, of which faiss keeps a list."""
-    return block_bytes(dim) // BLOCK + 8
-
-
-class Shard:
-    """Up to SHARD codes around one centre; all vectors here are rotated."""
-
-    def __init__(self, dim: int, centre: Embedding, codes: NDArray[np.uint8] | None = None) -> None:
-        """codes: as `codes` gave them; their length must be a whole number of blocks."""
-        self.centre = centre
-        self._index = _empty_index(dim, centre)
-        self._lists = _lists(self._index)
-        self._packer = self._index.get_CodePacker()
-        if codes is not None:
-            self._resize(codes.size // self._packer.block_size * BLOCK)
-            self.codes[:] = codes.reshape(-1, self._packer.block_size)
-
-    @property
-    def slots(self) -> int:
-        """So many have codes; a multiple of BLOCK."""
-        return int(self._index.ntotal)
-
-    @property
-    def codes(self) -> NDArray[np.uint8]:
-        """(blocks, bytes of a block), the memory itself."""
-        return _codes(self._index)
-
-    def put(self, positions: Slots, rows: Embedding) -> None:
-        """Encodes rows[i] at positions[i]."""
-        if (needed := int(positions.max()) + 1) > self._index.ntotal:
-            self._resize(min(SHARD, -(-needed // GROWTH) * GROWTH))
-        encoder = _empty_index(rows.shape[1], self.centre)
-        encoder.add(rows)
-        fresh = _codes(encoder)
-        codes, begin = self.codes, 0
-        if positions[0] % BLOCK == 0 and np.array_equal(positions, np.arange(positions[0], positions[0] + len(rows))):
-            blocks, at = len(rows) // BLOCK, int(positions[0]) // BLOCK
-            codes[at : at + blocks] = fresh[:blocks]
-            begin = blocks * BLOCK
-        for i, position in enumerate(positions[begin:].tolist(), begin):
-            _pack(self._packer, _unpack(self._packer, fresh, i), position, codes)
-
-    def wipe(self, positions: Slots) -> None:
-        """Zeroes codes."""
-        codes, zero = self.codes, np.zeros(self._packer.code_size, np.uint8)
-        for position in positions[positions < self._index.ntotal].tolist():
-            _pack(self._packer, zero, position, codes)
-
-    def search(self, queries: Embedding, count: int) -> Proposed:
-        """Of positions; M <= count."""
-        if self.slots == 0:
-            return _nothing(len(queries))
-        scores, positions = self._index.search(queries, min(count, self.slots))
-        floors = scores[:, -1] if count < self.slots else np.full(len(queries), -np.inf, np.float32)
-        return Proposed(positions, scores, floors)
-
-    def _resize(self, slots: int) -> None:
-        """What is new is zero."""
-        self._lists.resize(0, slots)
-        faiss.rev_swig_ptr(self._lists.get_ids(0), slots)[:] = np.arange(slots)
-        self._index.ntotal = slots
-
-
-def _nothing(queries: int) -> Proposed:
-    none = np.empty((queries, 0), np.float32)
-    return Proposed(none.astype(np.int64), none, np.full(queries, -np.inf, np.float32))
-
-
-def _merged(found: list[Proposed], count: int) -> Proposed:
-    """The best `count` of what the shards propose."""
-    slots = np.concatenate([proposed.slots + i * SHARD for i, proposed in enumerate(found)], axis=1)
-    scores = np.concatenate([proposed.scores for proposed in found], axis=1)
-    order = (-scores).argsort(axis=1, kind="stable")  # the fastest kind where pieces are sorted already
-    each, kept, next_best = np.arange(len(scores))[:, None], order[:, :count], order[:, count : count + 1]
-    floors = reduce(np.maximum, [proposed.floors for proposed in found])
-    if next_best.size:
-        floors = np.maximum(floors, scores[each, next_best][:, 0])
-    return Proposed(slots[each, kept], scores[each, kept], floors)
-
-
-def _empty_index(dim: int, centre: Embedding) -> Any:
-    """One inverted list holds all. Without lists faiss has RaBitQ with the same codes too, but copies the query for
-    each block: a tenth slower for one query, a fifth for many."""
-    quantizer = faiss.IndexFlatIP(dim)
-    quantizer.add(centre[None])
-    index: Any = faiss.IndexIVFRaBitQFastScan(quantizer, dim, 1, faiss.METRIC_INNER_PRODUCT)
-    index.train(centre[None])  # a formality: there is nothing to learn
-    return index
-
-
-def _codes(index: Any) -> NDArray[np.uint8]:
-    """(blocks, bytes of a block) of the only list, the memory itself."""
-    lists = _lists(index)
-    shape = -(-lists.list_size(0) // BLOCK), lists.block_size
-    if shape[0] == 0:
-        return np.empty(shape, np.uint8)
-    memory: NDArray[np.uint8] = faiss.rev_swig_ptr(lists.get_codes(0), shape[0] * shape[1])
-    return memory.reshape(shape)
-
-
-def _lists(index: Any) -> Any:
-    return faiss.downcast_InvertedLists(index.invlists)
-
-
-def _pack(packer: Any, code: NDArray[np.uint8], position: int, codes: NDArray[np.uint8]) -> None:
-    """One block at a time: faiss's own check takes a position behind block_size * 32 for an error."""
-    block = position // BLOCK
-    packer.pack_1(code, position % BLOCK, codes[block : block + 1])
-
-
-def _unpack(packer: Any, codes: NDArray[np.uint8], position: int) -> NDArray[np.uint8]:
-    block = position // BLOCK
-    return np.asarray(packer.unpack_1(codes[block : block + 1], position % BLOCK))

@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gallery_index.coarse import GROWTH, Coarse
+from gallery_index.coarse import Coarse
 from gallery_index.scan import NO_HITS, Hits, Mask, scan_mask, scan_slots
+from gallery_index.shard import GROWTH
 from gallery_index.tuning import Tuning
 from gallery_index.twostage import two_stage
 from gallery_index.types import Embedding

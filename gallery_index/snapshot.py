@@ -1,8 +1,8 @@
 """The coarse stage on disk: a cache, so that opening a gallery need not encode every embedding again.
 
-One line of JSON (format, faiss version, model, sequence number, slots of each shard), then each shard's centre and
-codes, then the CRC-32 of all of it. It may be newer than its sequence number says, never older: replaying what SQLite
-says was written later makes it exact. Raw codes and a checksum: a crafted file never reaches a parser of faiss.
+One line of JSON (format, faiss version, model, sequence number, slots of each shard), then each shard's centre, scales
+and codes, then the CRC-32 of all of it. It may be newer than its sequence number says, never older: replaying what
+SQLite says was written later makes it exact. Raw codes and a checksum: a crafted file never reaches a parser of faiss.
 """
 
 from __future__ import annotations
@@ -15,15 +15,19 @@ from typing import Any
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
-from gallery_index.coarse import BLOCK, SHARD, Coarse, Shard, block_bytes
+from gallery_index.coarse import Coarse
 from gallery_index.files import replace_file
+from gallery_index.shard import SHARD, Shard
+from gallery_index.signs import BLOCK, block_bytes
 from reid_contract import EmbeddingSpec
 
 FILE = "coarse.snapshot"
-FORMAT = 2  # 1: codes of embeddings that were not rotated
+FORMAT = 3  # 1: codes of embeddings that were not rotated; 2: codes with a scale each
 
 _MAX_HEADER = 65_536
+_SCALES_BYTES = 3 * 8
 
 
 class Unusable(Exception):
@@ -46,8 +50,8 @@ def save(path: Path, embedding: EmbeddingSpec, seq: int, slots: list[int], shard
 
 
 def shard_bytes(shard: Shard, slots: int) -> bytes:
-    """Centre and codes of a shard's first slots."""
-    return shard.centre.tobytes() + shard.codes[: slots // BLOCK].tobytes()
+    """Centre, scales, and codes of a shard's first slots."""
+    return shard.centre.tobytes() + shard.scales.tobytes() + shard.codes[: slots // BLOCK].tobytes()
 
 
 def load(path: Path, embedding: EmbeddingSpec, coarse: Coarse, newest: int) -> int:
@@ -69,13 +73,18 @@ def load(path: Path, embedding: EmbeddingSpec, coarse: Coarse, newest: int) -> i
         raise Unusable("the snapshot is torn: its checksum is wrong")
     if header["seq"] > newest:
         raise Unusable(f"the snapshot was taken at write {header['seq']}, the gallery is at {newest}")
-    centre_bytes, per_block = 4 * embedding.dim, block_bytes(embedding.dim)
     for slots in header["slots"]:
-        codes = begin + centre_bytes
-        end = codes + slots // BLOCK * per_block
-        coarse.shards.append(Shard(embedding.dim, data[begin:codes].view(np.float32).copy(), data[codes:end]))
-        begin = end
+        parts = (4 * embedding.dim, _SCALES_BYTES, slots // BLOCK * block_bytes(embedding.dim))
+        centre, scales, codes = np.split(data[begin : begin + sum(parts)], np.cumsum(parts)[:-1])
+        shard = Shard(embedding.dim, _copy(centre, np.float32), codes, _copy(scales, np.float64))
+        coarse.shards.append(shard)
+        begin += sum(parts)
     return int(header["seq"])
+
+
+def _copy(data: NDArray[np.uint8], kind: type[Any]) -> NDArray[Any]:
+    """Of numbers that may begin anywhere."""
+    return np.frombuffer(data.tobytes(), kind).copy()
 
 
 def _identity(embedding: EmbeddingSpec) -> dict[str, Any]:

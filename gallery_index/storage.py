@@ -19,7 +19,7 @@ from threading import Lock
 import numpy as np
 
 from gallery_index import snapshot
-from gallery_index.coarse import Coarse, Shard
+from gallery_index.coarse import Coarse
 from gallery_index.columns import NOTHING_SEEN, Columns, Seen
 from gallery_index.database import Durability
 from gallery_index.engine import Engine
@@ -28,6 +28,7 @@ from gallery_index.filters import microseconds
 from gallery_index.interface import EVERYTHING
 from gallery_index.locks import SharedLock
 from gallery_index.progress import Progress, no_progress
+from gallery_index.shard import Shard
 from gallery_index.store import FILE, Store
 from gallery_index.tuning import Tuning
 from gallery_index.types import Embedding, Entry, Filter

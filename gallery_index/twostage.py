@@ -13,10 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gallery_index.coarse import Coarse
+from gallery_index.coarse import Coarse, Proposed
 from gallery_index.scan import Hits, Mask, Scores, cosines, sorted_hits
 from gallery_index.types import Embedding
-from gallery_index.vectors import Slots
 
 OVERSAMPLE = 16  # candidates for each answer, at first
 LEAST = 192  # candidates at first, whatever was asked for
@@ -52,8 +51,9 @@ def two_stage(
         """Fills in what is sure; returns the candidates needed for each other query that is worth widening for."""
         needed = {}
         proposed = coarse.search(queries[chosen], int(candidates / share))
-        for i, slots, estimates, floor in zip(chosen, *proposed, strict=True):
-            answers[i], wanted = _decide(rows, queries[i], slots, estimates, floor, allowed=allowed, count=count)
+        for place, i in enumerate(chosen):
+            of_query = Proposed(*(part[place] for part in proposed))
+            answers[i], wanted = _decide(rows, queries[i], of_query, allowed=allowed, count=count)
             if answers[i] is None and (wider := max(WIDEN * candidates, wanted * share)) <= limit:
                 needed[i] = int(wider)
         return needed
@@ -71,10 +71,9 @@ def two_stage(
     return answers
 
 
-def _decide(
-    rows: Embedding, query: Embedding, slots: Slots, estimates: Scores, floor: float, *, allowed: Mask, count: int
-) -> _Decision:
+def _decide(rows: Embedding, query: Embedding, proposed: Proposed, *, allowed: Mask, count: int) -> _Decision:
     """A quarter of the embeddings is enough for an easy query; reading them is what costs beside the coarse stage."""
+    slots, estimates, floor, doubt = proposed
     keep = allowed[slots]
     chosen, close = slots[keep], estimates[keep]
     if len(chosen) < count:
@@ -87,7 +86,7 @@ def _decide(
         last = float(hits.scores[-1])
         spread = max(_spread(close[:end] - exact[:end]), _least_spread(last, rows.shape[1]))
         left_out = floor if end == len(chosen) else max(floor, close[end])
-        missing = float(left_out - (last - SURE * spread))
+        missing = float(left_out - (last - SURE * math.hypot(spread, doubt)))
         if missing <= 0:
             return _Decision(hits, 0)
         begin = end

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from gallery_index import snapshot
-from gallery_index.coarse import SHARD, Coarse, Shard
+from gallery_index.coarse import Coarse
 from gallery_index.errors import StorageFailed
 from gallery_index.progress import Progress, no_progress
 from gallery_index.rotation import rotated
 from gallery_index.scan import Mask
+from gallery_index.shard import SHARD, Shard
 from gallery_index.storage import VECTORS
 from gallery_index.store import FILE, Store
 from gallery_index.vectors import VectorFile

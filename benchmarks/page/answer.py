@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.page.results import Result, load, table
-from gallery_index.coarse import slot_bytes
+from gallery_index.shard import slot_bytes
 
 POSE = "pose_at_test/result.json"
 BATCHES = "pose_at_test/batches.json"

@@ -8,11 +8,13 @@ import faiss
 import numpy as np
 import pytest
 
-from gallery_index.coarse import BLOCK, GROWTH, SHARD, Coarse, Proposed, Shard
+from gallery_index.coarse import Coarse, Proposed
 from gallery_index.engine import Engine
 from gallery_index.rerank import rerank
 from gallery_index.rotation import rotated
 from gallery_index.scan import cosines, scan_mask, scan_slots
+from gallery_index.shard import GROWTH, SHARD, Found, Shard
+from gallery_index.signs import BLOCK, asked, missing
 from gallery_index.threads import faiss_threads
 from gallery_index.tuning import Tuning
 from gallery_index.twostage import LEAP, LEAST, PILOT, two_stage
@@ -171,7 +173,7 @@ def test_estimates_of_skewed_embeddings_lean_to_no_side() -> None:
     coarse = Coarse(DIM, 1)
     coarse.put(np.arange(len(rows)), rows, lambda: rows.mean(axis=0))
     probes = rows[::40]
-    slots, estimates, _ = coarse.search(probes, len(rows))
+    slots, estimates, *_ = coarse.search(probes, len(rows))
     errors = estimates - np.einsum("qd,qnd->qn", probes, rows[slots])
     assert np.abs(errors.mean(axis=1) / errors.std(axis=1)).max() < 0.25
     coarse.close()
@@ -193,9 +195,10 @@ def test_the_rotation_of_a_vector_does_not_depend_on_its_company() -> None:
 def test_a_coarse_stage_without_codes_proposes_nothing() -> None:
     coarse = Coarse(DIM, 2)
     for probes in (noise(1), noise(3)):
-        slots, estimates, floors = coarse.search(probes, 10)
+        slots, estimates, floors, doubts = coarse.search(probes, 10)
         assert slots.shape == estimates.shape == (len(probes), 0)
         assert (floors == -np.inf).all()
+        assert not doubts.any()
     coarse.close()
 
 
@@ -228,27 +231,74 @@ def test_a_wiped_code_is_gone(engine: Engine) -> None:
     coarse.close()
 
 
-def test_codes_are_those_that_snapshots_hold() -> None:
+@pytest.mark.parametrize("dim", [DIM, 7])
+def test_a_code_is_the_signs_that_snapshots_hold(dim: int) -> None:
     """faiss may change what it makes of a vector; a snapshot written by an earlier version must not mean another."""
-    rows = clusters(3 * BLOCK + 5, 12)
-    shard = Shard(DIM, rows.mean(axis=0))
+    rows = rotated(clusters(3 * BLOCK + 5, 12)[:, :dim])
+    shard = Shard(dim, rows.mean(axis=0))
     shard.put(np.arange(len(rows)), rows)
-    plain = faiss.IndexRaBitQFastScan(DIM, faiss.METRIC_INNER_PRODUCT)
-    plain.train(rows)
-    faiss.copy_array_to_vector(shard.centre, plain.center)
-    plain.add(rows)
-    wanted = faiss.vector_to_array(plain.codes)
-    assert np.array_equal(shard.codes.ravel()[: len(wanted)], wanted)
-    assert not shard.codes.ravel()[len(wanted) :].any()
+    signs = np.packbits(rows > shard.centre, axis=1, bitorder="little")
+    groups = -(-dim // 4) + 1  # one that no code uses
+    packer = faiss.IndexPQFastScan(4 * groups, groups, 4).get_CodePacker()
+    for position, code in enumerate(signs):
+        held = packer.unpack_1(shard.codes[position // BLOCK][None], position % BLOCK)
+        assert np.array_equal(held[: len(code)], code)
+        assert not held[len(code) :].any()
+
+
+@pytest.mark.parametrize("dim", [8, 128, 1_280, 2_048, 4_096])
+def test_an_entry_is_the_nearest_to_itself(dim: int) -> None:
+    """Sums of 16 bits overflow first for the best match of all, and the more dimensions, the sooner."""
+    rows = np.random.default_rng(dim).standard_normal((GROWTH, dim), dtype=np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    shard = Shard(dim, np.zeros(dim, np.float32))
+    shard.put(np.arange(GROWTH), rows)
+    positions, products = shard.search(asked(rows[:320]), GROWTH)
+    assert np.array_equal(np.sort(positions, axis=1), np.tile(np.arange(GROWTH), (320, 1)))
+    wanted = rows[:320] @ np.sign(rows).T / dim**0.5
+    found = products + missing(dim)
+    np.testing.assert_allclose(found, np.take_along_axis(wanted, positions, axis=1), atol=0.01 * wanted.max())
+
+
+def test_estimates_are_off_by_as_much_as_rabitq_s_own() -> None:
+    """Its error, sqrt((1 - cosine²) / D) times less than 1 (arXiv:2405.12497, sec. 3.2), though scales are shared."""
+    dim = 512
+    rows = np.random.default_rng(3).standard_normal((3 * GROWTH, dim), dtype=np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    coarse = Coarse(dim, 1)
+    coarse.put(np.arange(len(rows)), rows, lambda: rows.mean(axis=0))
+    slots, estimates, *_ = coarse.search(rows[:50], 1_000)
+    errors = (estimates - np.einsum("qd,qnd->qn", rows[:50], rows[slots]))[:, 1:]
+    assert 0.5 < errors.std() * dim**0.5 < 1
+    coarse.close()
+
+
+def test_entries_far_from_the_centre_are_found_beside_many_that_are_near_it(tmp_path: Path) -> None:
+    """Their scales are half as large again as the mean; estimates of them are too low, and all of them alike."""
+    rng = np.random.default_rng(6)
+    usual = rng.standard_normal((6_000, 256)) + 16 * np.eye(256)[0]
+    seldom = np.repeat(rng.standard_normal((30, 256)), 10, axis=0) + 0.4 * rng.standard_normal((300, 256))
+    rows = np.concatenate([usual, seldom]).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    vectors = VectorFile(tmp_path / "vectors.f32", 256)
+    vectors.write(range(len(rows)), rows, durable=False)
+    mixed = Engine(vectors, np.arange(len(rows)), 1, Tuning(two_stage_share=1, batch_two_stage_share=1))
+    mixed.encode()
+    probes = rows[::70] + np.float32(0.01) * rng.standard_normal((len(rows[::70]), 256)).astype(np.float32)
+    probes /= np.linalg.norm(probes, axis=1, keepdims=True)
+    for k in (1, 10, 20):
+        for probe, hits in zip(probes, mixed.nearest(probes, k, None), strict=True):
+            np.testing.assert_allclose(hits.scores, np.sort(rows @ probe)[::-1][:k], atol=1e-6)
+    mixed.close()
 
 
 def test_one_query_waits_for_no_thread_of_faiss(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[int] = []
     search = Shard.search
 
-    def watched(shard: Shard, probes: Embedding, count: int) -> Proposed:
+    def watched(shard: Shard, questions: Embedding, count: int) -> Found:
         used.append(faiss.omp_get_max_threads())
-        return search(shard, probes, count)
+        return search(shard, questions, count)
 
     monkeypatch.setattr(Shard, "search", watched)
     with faiss_threads(3):
