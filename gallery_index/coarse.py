@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 from typing import NamedTuple
 
 import faiss
@@ -101,26 +102,24 @@ class Coarse:
     def _best(self, queries: Embedding, found: list[Found], count: int) -> Proposed:
         """Of what the shards have found."""
         mean, spread = self._scale()
-        base = [(queries @ shard.centre)[:, None] for shard in self.shards]
-        products = [part.products + self._missing for part in found]
-        scores = np.concatenate([near + mean * part for near, part in zip(base, products, strict=True)], axis=1)
+        near = [(queries @ shard.centre)[:, None] for shard in self.shards]
+        of_shards = [at + mean * (part.products + self._missing) for at, part in zip(near, found, strict=True)]
         slots = np.concatenate([part.positions + i * SHARD for i, part in enumerate(found)], axis=1)
-        floors, doubts = np.full(len(queries), -np.inf, np.float32), np.zeros(len(queries), np.float32)
-        for shard, near, part in zip(self.shards, base, products, strict=True):
-            if part.shape[1] < shard.slots:
-                floors = np.maximum(floors, near[:, 0] + mean * part[:, -1])
-                doubts = np.maximum(doubts, spread * np.abs(part[:, -1]))
+        scores = np.concatenate(of_shards, axis=1)
         order = (-scores).argsort(axis=1, kind="stable")  # the fastest kind where pieces are sorted already
-        each, kept, next_best = np.arange(len(scores))[:, None], order[:, :count], order[:, count : count + 1]
-        if next_best.size:
-            floors = np.maximum(floors, scores[each, next_best][:, 0])
-        return Proposed(slots[each, kept], scores[each, kept], floors, doubts)
+        each, kept = np.arange(len(scores))[:, None], order[:, :count]
+        cut = [part[:, -1] for shard, part in zip(self.shards, of_shards, strict=True) if part.shape[1] < shard.slots]
+        cut.extend(scores[each, order[:, count : count + 1]].T)
+        floors = reduce(np.maximum, cut, np.full(len(scores), -np.inf, np.float32))
+        of_scale = np.abs(np.maximum(floors, -1)[:, None] - np.concatenate(near, axis=1)).max(axis=1)
+        return Proposed(slots[each, kept], scores[each, kept], floors, spread * of_scale)
 
     def _scale(self) -> tuple[np.float32, np.float32]:
-        """Mean and standard deviation."""
+        """Mean, and standard deviation in parts of it."""
         number, total, squares = np.sum([shard.scales for shard in self.shards], axis=0).tolist()
-        mean = total / max(1, number)
-        return np.float32(mean), np.float32(math.sqrt(max(0, squares / max(1, number) - mean * mean)))
+        if not total:
+            return np.float32(0), np.float32(0)  # all vectors are the centre
+        return np.float32(total / number), np.float32(math.sqrt(max(0, squares * number / total**2 - 1)))
 
     def _begin(self, shards: int, centre: Callable[[], Embedding]) -> None:
         while len(self.shards) < shards:

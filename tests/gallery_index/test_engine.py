@@ -218,6 +218,16 @@ def test_nothing_that_was_left_out_is_estimated_to_be_better_than_told(engine: E
         assert everything.scores[i, left_out].max(initial=-np.inf) <= found.floors[i]
 
 
+def test_embeddings_that_are_all_the_centre_are_proposed() -> None:
+    rows = np.repeat(noise(1), 2_000, axis=0)
+    coarse = Coarse(DIM, 1)
+    coarse.put(np.arange(len(rows)), rows, lambda: rows[0])
+    found = coarse.search(rows[:1], 10)
+    np.testing.assert_allclose(found.scores, 1, atol=1e-3)
+    assert found.floors[0] == pytest.approx(1, abs=1e-3)
+    coarse.close()
+
+
 def test_a_wiped_code_is_gone(engine: Engine) -> None:
     coarse = Coarse(DIM, 1)
     rows = clusters(100, 8)
