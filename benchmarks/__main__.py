@@ -145,7 +145,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {names}; default: all")
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="runs of each benchmark (default 3)")
     parser.add_argument(
-        "--minutes", type=float, default=12, metavar="M", help="begin no repeat that would end later (default 12)"
+        "--minutes", type=float, default=10, metavar="M", help="begin no repeat that would end later (default 10)"
     )
     parser.add_argument("--data", type=Path, metavar="MARKET_ROOT", help="Market-1501's folder, for end_to_end")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the files go")

@@ -48,10 +48,10 @@ def _gallery(result: dict[str, Any]) -> str:
 
 
 def _elsewhere() -> str:
-    """The same command on other machines: unfiltered, a row for each result."""
+    """The same commands on other machines, of the commit that each result names: unfiltered, a row for each."""
     results = sorted(map(_read, (HERE / "elsewhere").glob("*.json")), key=lambda r: (r["entries"], -r["dim"]))
     lines = [
-        "**On other machines** (the same commands; unfiltered):\n",
+        "**On other machines** (the same commands, unfiltered; measured at the commit named):\n",
         "| machine | entries | dimensions | recall@10 | one query, ms | exact, ms | faster | 64 queries, ms "
         "| exact, ms | faster | opens, s | MiB | enrolled/s |",
         "|---|" + "--:|" * 12,
@@ -59,7 +59,8 @@ def _elsewhere() -> str:
     for result in results:
         row = result["unfiltered"]
         lines.append(
-            f"| {_machine(result)} | {result['entries']:,} | {result['dim']} | {row['recall_at_10']:.3f} "
+            f"| {_machine(result)}, {result['machine']['commit']} | {result['entries']:,} | {result['dim']} "
+            f"| {row['recall_at_10']:.3f} "
             f"| {row['one_query_ms']} | {row['one_query_exact_ms']} | {row['one_query_faster']} "
             f"| {row['batch_of_64_ms']} | {row['batch_of_64_exact_ms']} | {row['batch_of_64_faster']} "
             f"| {result['open_seconds']:.2f} | {result['resident_mib_beyond_page_cache']} "
