@@ -53,7 +53,7 @@ class Coarse:
             shard.put(slots[chosen] % SHARD, rotated(rows[chosen]))
 
     def wipe(self, slots: Slots) -> None:
-        """Zeroes codes; slots that have none are no error."""
+        """Gives slots the code of a free one; slots that have none are no error."""
         for shard, chosen in self._by_shard(slots):
             shard.wipe(slots[chosen] % SHARD)
 

@@ -5,8 +5,8 @@ both are rotated: <q, v> is near <q, centre> + scale * <q, signs>. It keeps the 
 spends two fifths of a scan. Embeddings have one length, so their scales are nearly the same: here a shard keeps what
 their mean needs, and how far they differ.
 
-faiss has no update in place; its code packer does: a slot that is used again gets a new code, a slot that is free has a
-code of zeros. So nothing piles up and nothing has to be rebuilt.
+faiss has no update in place; its code packer does: a slot that is used again gets a new code, a slot that is free has
+the code of what lies opposite the centre, which few queries are near. So nothing piles up and nothing is ever rebuilt.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery_index.scan import Scores
-from gallery_index.signs import BLOCK, block_bytes, codes, grouped, pack, sign_index, unpack
+from gallery_index.signs import BLOCK, block_bytes, grouped, pack, packed, sign_index, unpack
 from gallery_index.types import Embedding
 from gallery_index.vectors import Slots
 
@@ -48,6 +48,9 @@ class Shard:
         self.scales: Scales = np.zeros(3) if scales is None else scales
         self._index = sign_index(dim)
         self._packer = self._index.get_CodePacker()
+        opposite = sign_index(dim)
+        opposite.add(grouped(np.tile(-centre, (BLOCK, 1))))
+        self._free_block = packed(opposite, self._packer.block_size).copy()
         if codes is not None:
             self._resize(codes.size // self._packer.block_size * BLOCK)
             self.codes[:] = codes.reshape(-1, self._packer.block_size)
@@ -60,7 +63,7 @@ class Shard:
     @property
     def codes(self) -> NDArray[np.uint8]:
         """(blocks, bytes of a block), the memory itself."""
-        return codes(self._index, self._packer.block_size)
+        return packed(self._index, self._packer.block_size)
 
     def put(self, positions: Slots, rows: Embedding) -> None:
         """Encodes rows[i] at positions[i]."""
@@ -70,7 +73,7 @@ class Shard:
         self.scales += _scales(centred)
         encoder = sign_index(rows.shape[1])
         encoder.add(grouped(centred))
-        fresh = codes(encoder, self._packer.block_size)
+        fresh = packed(encoder, self._packer.block_size)
         held, begin = self.codes, 0
         if positions[0] % BLOCK == 0 and np.array_equal(positions, np.arange(positions[0], positions[0] + len(rows))):
             blocks, at = len(rows) // BLOCK, int(positions[0]) // BLOCK
@@ -80,10 +83,10 @@ class Shard:
             pack(self._packer, unpack(self._packer, fresh, i), position, held)
 
     def wipe(self, positions: Slots) -> None:
-        """Zeroes codes."""
-        held, zero = self.codes, np.zeros(self._packer.code_size, np.uint8)
+        """Gives positions the code of a free slot."""
+        held, free = self.codes, unpack(self._packer, self._free_block, 0)
         for position in positions[positions < self.slots].tolist():
-            pack(self._packer, zero, position, held)
+            pack(self._packer, free, position, held)
 
     def search(self, questions: Embedding, count: int) -> Found:
         """The best `count`, or all there are. questions: as `asked` makes them."""
@@ -93,11 +96,11 @@ class Shard:
         return Found(positions, products)
 
     def _resize(self, slots: int) -> None:
-        """What is new is zero."""
+        """What is new is free."""
         before = self.slots
         self._index.codes.resize(slots // BLOCK * self._packer.block_size)
         self._index.ntotal = self._index.ntotal2 = slots
-        self.codes[before // BLOCK :] = 0
+        self.codes[before // BLOCK :] = self._free_block
 
 
 def slot_bytes(dim: int) -> int:

@@ -63,8 +63,8 @@ def block_bytes(dim: int) -> int:
     return int(sign_index(dim).get_CodePacker().block_size)
 
 
-def codes(index: Any, bytes_of_block: int) -> NDArray[np.uint8]:
-    """(blocks, bytes of a block), the memory itself."""
+def packed(index: Any, bytes_of_block: int) -> NDArray[np.uint8]:
+    """The codes, (blocks, bytes of a block), the memory itself: it must not outlive the index."""
     shape = -(-index.ntotal // BLOCK), bytes_of_block
     if shape[0] == 0:
         return np.empty(shape, np.uint8)
@@ -78,10 +78,10 @@ def pack(packer: Any, code: NDArray[np.uint8], position: int, into: NDArray[np.u
     packer.pack_1(code, position % BLOCK, into[block : block + 1])
 
 
-def unpack(packer: Any, packed: NDArray[np.uint8], position: int) -> NDArray[np.uint8]:
+def unpack(packer: Any, blocks: NDArray[np.uint8], position: int) -> NDArray[np.uint8]:
     """The code at a position."""
     block = position // BLOCK
-    return np.asarray(packer.unpack_1(packed[block : block + 1], position % BLOCK))
+    return np.asarray(packer.unpack_1(blocks[block : block + 1], position % BLOCK))
 
 
 def _room(dim: int) -> float:

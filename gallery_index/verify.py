@@ -85,10 +85,11 @@ def _check_snapshot(directory: Path, store: Store, vectors: VectorFile) -> list[
 
 def _same_codes(shard: Shard, current: Mask, vectors: VectorFile, at: int) -> bool:
     """Compares what has not changed since; the rest is made the same first."""
-    anew = Shard(vectors.dim, shard.centre, np.zeros_like(shard.codes))
+    anew = Shard(vectors.dim, shard.centre, shard.codes)
     positions = np.flatnonzero(current)
     for begin in range(0, len(positions), _CHUNK):
         part = positions[begin : begin + _CHUNK]
         anew.put(part, rotated(vectors.rows[part + at]))
-    shard.wipe(np.flatnonzero(~current))
+    for either in (shard, anew):
+        either.wipe(np.flatnonzero(~current))
     return np.array_equal(shard.codes, anew.codes)
