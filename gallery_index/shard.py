@@ -25,9 +25,8 @@ from gallery_index.vectors import Slots
 GROWTH = 1_024  # a shard grows by so many slots; what is not filled yet is scanned in vain
 SHARD = 51_200  # slots, a multiple of GROWTH; one query uses several cores only over several shards
 
-Scales = NDArray[
-    np.float64
-]  # (3,) of the vectors that were ever encoded: how many, sum of the scales, of their squares
+# (3,) of the vectors that were ever encoded here: how many, the sum of their scales, that of the squares
+Scales = NDArray[np.float64]
 
 
 class Found(NamedTuple):
