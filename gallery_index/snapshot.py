@@ -73,18 +73,18 @@ def load(path: Path, embedding: EmbeddingSpec, coarse: Coarse, newest: int) -> i
         raise Unusable("the snapshot is torn: its checksum is wrong")
     if header["seq"] > newest:
         raise Unusable(f"the snapshot was taken at write {header['seq']}, the gallery is at {newest}")
+    per_block = block_bytes(embedding.dim)
     for slots in header["slots"]:
-        parts = (4 * embedding.dim, _SCALES_BYTES, slots // BLOCK * block_bytes(embedding.dim))
+        parts = (4 * embedding.dim, _SCALES_BYTES, slots // BLOCK * per_block)
         centre, scales, codes = np.split(data[begin : begin + sum(parts)], np.cumsum(parts)[:-1])
-        shard = Shard(embedding.dim, _copy(centre, np.float32), codes, _copy(scales, np.float64))
-        coarse.shards.append(shard)
+        coarse.shards.append(Shard(embedding.dim, _copy(centre, np.float32), codes, _copy(scales, np.float64)))
         begin += sum(parts)
     return int(header["seq"])
 
 
 def _copy(data: NDArray[np.uint8], kind: type[Any]) -> NDArray[Any]:
     """Of numbers that may begin anywhere."""
-    return np.frombuffer(data.tobytes(), kind).copy()
+    return data.copy().view(kind)
 
 
 def _identity(embedding: EmbeddingSpec) -> dict[str, Any]:

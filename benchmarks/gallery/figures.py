@@ -19,7 +19,7 @@ _HEAD = (
 
 def figures() -> str:
     """A section for each size that was measured, and the times that the choice between the two searches rests on."""
-    results = sorted(map(_read, HERE.glob("gallery-*.json")), key=lambda r: (r["entries"], -r["dim"]))
+    results = _by_size("gallery-*.json")
     switch, real = _read(HERE / "switch-2048-100000.json"), _read(HERE / "real.json")
     return "\n".join([*map(_gallery, results), _elsewhere(), _switch(switch), _real(real)])
 
@@ -27,6 +27,10 @@ def figures() -> str:
 def _read(file: Path) -> dict[str, Any]:
     result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return result
+
+
+def _by_size(pattern: str) -> list[dict[str, Any]]:
+    return sorted(map(_read, HERE.glob(pattern)), key=lambda result: (result["entries"], -result["dim"]))
 
 
 def _gallery(result: dict[str, Any]) -> str:
@@ -49,14 +53,13 @@ def _gallery(result: dict[str, Any]) -> str:
 
 def _elsewhere() -> str:
     """The same commands on other machines, of the commit that each result names: unfiltered, a row for each."""
-    results = sorted(map(_read, (HERE / "elsewhere").glob("*.json")), key=lambda r: (r["entries"], -r["dim"]))
     lines = [
         "**On other machines** (the same commands, unfiltered; measured at the commit named):\n",
         "| machine | entries | dimensions | recall@10 | one query, ms | exact, ms | faster | 64 queries, ms "
         "| exact, ms | faster | opens, s | MiB | enrolled/s |",
         "|---|" + "--:|" * 12,
     ]
-    for result in results:
+    for result in _by_size("elsewhere/*.json"):
         row = result["unfiltered"]
         lines.append(
             f"| {_machine(result)}, {result['machine']['commit']} | {result['entries']:,} | {result['dim']} "
