@@ -25,8 +25,9 @@ class GraphedFeatureMaps:
     follows, the losses, looks at the labels.
     """
 
-    def __init__(self, model: PGFLKD) -> None:
-        self._maps = _FeatureMaps(model)
+    def __init__(self, model: PGFLKD, views: int = 1) -> None:
+        """views: of each crop, in the batches of training."""
+        self._maps = _FeatureMaps(model, views)
         self._captured: dict[torch.Size, Callable[[Tensor], Maps]] = {}
 
     def capture(self, shape: torch.Size, device: torch.device) -> None:
@@ -47,15 +48,18 @@ class GraphedFeatureMaps:
             for buffer, before in zip(self._maps.buffers(), counted, strict=True):
                 buffer.copy_(before)
 
-    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, images: Tensor, views: int = 1) -> tuple[Tensor, Tensor]:
         """(N, 3, H, W) -> F (N, c, h, w), and the map that FEB and SAB read."""
         training = self._maps.main.training and torch.is_grad_enabled()
-        maps = self._captured.get(images.shape, self._maps)(images) if training else self._maps(images)
+        if not training or views != self._maps.views:
+            return PGFLKD.feature_maps(self._maps.model[0], images, views)
+        maps = self._captured.get(images.shape, self._maps)(images)
         return maps[0], maps[-1]
 
     def _graphed(self, shape: torch.Size, device: torch.device) -> Callable[[Tensor], Maps]:
         images = torch.zeros(shape, device=device).contiguous(memory_format=torch.channels_last)
-        maps = _FeatureMaps(self._maps.model[0])  # capturing puts a wrapper around the module it is given
+        # A module of its own: capturing puts a wrapper around what it is given.
+        maps = _FeatureMaps(self._maps.model[0], self._maps.views)
         kind = device.type
         uncached = torch.autocast(
             kind, torch.get_autocast_dtype(kind), enabled=torch.is_autocast_enabled(kind), cache_enabled=False
@@ -68,11 +72,12 @@ class GraphedFeatureMaps:
 class _FeatureMaps(nn.Module):
     """`PGFLKD.feature_maps` as a module that has the weights it uses, and gives no map twice."""
 
-    def __init__(self, model: PGFLKD) -> None:
+    def __init__(self, model: PGFLKD, views: int) -> None:
         super().__init__()
         self.main, self.part_stage = model.main, model.part_stage
         self.model = (model,)  # not a submodule
+        self.views = views
 
     def forward(self, images: Tensor) -> Maps:
-        first, second = PGFLKD.feature_maps(self.model[0], images)
+        first, second = PGFLKD.feature_maps(self.model[0], images, self.views)
         return (first,) if second is first else (first, second)

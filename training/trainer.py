@@ -154,7 +154,7 @@ class Trainer:
         measures the pull of single terms goes back several times."""
         if self.processes.device.type != "cuda" or self.processes.world_size > 1 or self.config.gradient_norms_every:
             return None
-        graphs = GraphedFeatureMaps(self.model)
+        graphs = GraphedFeatureMaps(self.model, 2 if self.config.two_views else 1)
         self.model.feature_maps = graphs.__call__
         return graphs
 

@@ -112,9 +112,9 @@ class PGFLKD(nn.Module):
         """The teachers' features of `unhidden`, and f_G (N, c) of `images`: one pass, one batch normalisation."""
         if unhidden.shape != images.shape:
             raise ValueError(f"images are {tuple(images.shape)}, unhidden {tuple(unhidden.shape)}; needed: the same")
-        feature_map, part_map = self.feature_maps(torch.cat([images, unhidden]))
+        feature_map, part_map = self.feature_maps(torch.cat([images, unhidden]), views=2)
         f_g, f_g_unhidden = global_average_pool(feature_map).chunk(2)
-        return self._branches(f_g_unhidden, part_map[len(images) :], heatmaps), f_g
+        return self._branches(f_g_unhidden, part_map[-len(unhidden) :], heatmaps), f_g
 
     def _branches(self, f_g: Tensor, part_map: Tensor, heatmaps: Tensor | None) -> _Branches:
         config = self.config
@@ -139,14 +139,15 @@ class PGFLKD(nn.Module):
             f_v = fuse(f_g, f_p) if config.interaction else None  # Eq. 6
         return _Branches(f_g, f_f, f_e, f_p, f_v)
 
-    def feature_maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """F (N, c, h, w) of Sec. 3.1, and the map that FEB and SAB read: the same one without `separate_part_stage`."""
+    def feature_maps(self, images: Tensor, views: int = 1) -> tuple[Tensor, Tensor]:
+        """F (N, c, h, w) of Sec. 3.1, and the map that FEB and SAB read: the same one without `separate_part_stage`,
+        with it that of the last of several views alone, (N / views, c, h, w)."""
         if self.part_stage is None:
             feature_map = self.main.feature_map(images)
             return feature_map, feature_map
         shared_layers, last_stage = split_last_stage(self.main.backbone)
         shared = run(shared_layers, images)
-        return run(last_stage, shared), self.part_stage(shared)
+        return run(last_stage, shared), self.part_stage(shared[-(len(images) // views) :])
 
     def _for_matching(self, feature: Tensor, neck: BNNeck | None) -> Tensor:
         if neck is not None and self.config.test_feature == "after-neck":

@@ -223,6 +223,14 @@ def test_the_main_branch_sees_one_view_and_its_teachers_another(separate: bool) 
     )
 
 
+def test_a_last_stage_of_the_teachers_own_sees_their_view_alone() -> None:
+    model = PGFLKD(replace(SMALL, separate_part_stage=True), CLASSES)
+    seen: list[int] = []
+    model.part_stage.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))  # type: ignore[union-attr]
+    model(images(), heatmaps(), images())
+    assert seen == [len(images())]
+
+
 def test_two_views_that_do_not_belong_together() -> None:
     model = PGFLKD(SMALL, CLASSES)
     with pytest.raises(ValueError, match=r"images are \(4, 3, 64, 32\), unhidden \(3, 3, 64, 32\); needed: the same"):

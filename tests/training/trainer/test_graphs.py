@@ -4,6 +4,7 @@ everywhere, with a stand-in for it."""
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ SIZE = (64, 32)
 CPU = torch.device("cpu")
 
 
-def batches(steps: int) -> list[Batch]:
+def batches(steps: int, *, two_views: bool = False) -> list[Batch]:
     random = torch.Generator().manual_seed(0)
     labels = torch.tensor([0, 0, 0, 1, 1, 1]).cuda()
     return [
@@ -29,6 +30,7 @@ def batches(steps: int) -> list[Batch]:
             torch.randn(6, 3, *SIZE, generator=random).cuda().contiguous(memory_format=torch.channels_last),
             torch.rand(6, 17, 16, 8, generator=random).cuda(),
             labels,
+            unhidden=torch.randn(6, 3, *SIZE, generator=random).cuda() if two_views else None,
         )
         for _ in range(steps)
     ]
@@ -38,17 +40,19 @@ def trained(config: TrainConfig, *, graphs: bool) -> tuple[Trainer, list[float]]
     trainer = Trainer(config, classes=2, steps_per_epoch=8, processes=Processes(0, 1, torch.device("cuda")))
     if graphs:
         trainer.prepare()
-    return trainer, [trainer.step(batch).losses["total"] for batch in batches(4)]
+    return trainer, [trainer.step(batch).losses["total"] for batch in batches(4, two_views=config.two_views)]
 
 
 @on_gpu
 @pytest.mark.parametrize("separate", [False, True])
+@pytest.mark.parametrize("teachers_see", ["the-crop", "unhidden"])
 @pytest.mark.parametrize("ema", [0.0, 0.9])
-def test_replayed_steps_are_the_plain_ones(config: TrainConfig, separate: bool, ema: float) -> None:
+def test_replayed_steps_are_the_plain_ones(
+    config: TrainConfig, separate: bool, teachers_see: Literal["the-crop", "unhidden"], ema: float
+) -> None:
     model = replace(config.model, separate_part_stage=separate)
-    config = replace(
-        config, model=model, ema=ema, precision="fp32", height=SIZE[0], width=SIZE[1], growth=(), identities=2, images=3
-    )
+    config = replace(config, model=model, ema=ema, precision="fp32", teachers_see=teachers_see)
+    config = replace(config, height=SIZE[0], width=SIZE[1], growth=(), identities=2, images=3)
     (plain, expected), (replayed, losses) = trained(config, graphs=False), trained(config, graphs=True)
     assert losses == pytest.approx(expected, rel=1e-2)
     other = plain.evaluated.state_dict()
@@ -88,24 +92,27 @@ class Capturing:
         return module
 
 
+@pytest.mark.parametrize("views", [1, 2])
 @pytest.mark.parametrize("separate", [False, True])
 def test_captured_sizes_are_replayed_in_training_only(
-    config: TrainConfig, separate: bool, monkeypatch: pytest.MonkeyPatch
+    config: TrainConfig, separate: bool, views: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = PGFLKD(replace(config.model, separate_part_stage=separate), classes=2).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    capturing, graphs, images = Capturing(monkeypatch), GraphedFeatureMaps(model), torch.randn(6, 3, *SIZE)
+    capturing, graphs, images = Capturing(monkeypatch), GraphedFeatureMaps(model, views), torch.randn(6, 3, *SIZE)
     graphs.capture(images.shape, CPU)
     graphs.capture(images.shape, CPU)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    first, second = graphs(images)
+    first, second = graphs(images, views)
     assert capturing.replayed == 1
     assert (second is first) is not separate
-    graphs(torch.randn(6, 3, 96, 48))
+    assert (len(first), len(second)) == (6, 6 // views if separate else 6)
+    graphs(torch.randn(6, 3, 96, 48), views)
+    graphs(images, 3 - views)
     with torch.no_grad():
-        graphs(images)
+        graphs(images, views)
     model.eval()
-    graphs(images)
+    graphs(images, views)
     assert capturing.replayed == 1
 
 
