@@ -28,8 +28,12 @@ def machine() -> dict[str, object]:
 
 
 def _cpu() -> str:
-    found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
-    return found[1] if found else platform.processor() or "unknown"
+    """Such as "AMD EPYC (family 25, model 17)": a virtual machine's name alone stands for several generations."""
+    told = dict(re.findall(r"^(.+?)\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE))
+    if "model name" not in told:
+        return platform.processor() or "unknown"
+    kind = [f"{name} {told[key]}" for name, key in (("family", "cpu family"), ("model", "model")) if key in told]
+    return told["model name"] + (f" ({', '.join(kind)})" if kind else "")
 
 
 def _version(package: str) -> str | None:
