@@ -64,7 +64,7 @@ class Coarse:
             return Proposed(none.astype(np.int64), none, nothing_left_out, np.zeros(len(queries), np.float32))
         queries = rotated(queries)
         questions = asked(queries)
-        if len(queries) == 1 and len(self.shards) > 1:
+        if len(queries) == 1:
             found = self._shared_out(questions, count)
         else:  # faiss spreads the queries of a batch over the cores
             found = [shard.search(questions, self._share(shard, count)) for shard in self.shards]
