@@ -85,6 +85,7 @@ def _claim() -> str:
         (f"{trained} | {queries}", folder / file)
         for trained, folder in (
             ("a quarter of the persons, 8 epochs at 128×64, teachers see the crop unhidden", HERE / "unhidden"),
+            ("the same, Table 6 row by row, one seed", HERE / "unhidden-table-6"),
             ("half of the persons, 20 epochs to 256×128, with patches", CONVERGED / "claim"),
             ("a quarter of them, 8 epochs at 128×64, with patches, one trunk", CLAIM),
             ("the same without patches", HERE / "claim-without-patches"),
