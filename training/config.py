@@ -141,7 +141,7 @@ class TrainConfig:
     """auto: bf16 autocast on a GPU, fp32 on the CPU"""
     teachers_see: Literal["the-crop", "unhidden"] = "the-crop"
     """FEB and SAB look at what the main branch sees, as in the paper, or at the crop before erasing and patches hid
-    some of it, at twice the cost of a step; of no effect without FEB and SAB"""
+    some of it, at more than twice the cost of a step; of no effect without FEB and SAB"""
     pose: Literal["cache", "online"] = "cache"
     """heat maps made once and moved with the augmentation, or a frozen estimator run on every augmented crop"""
     estimator: EstimatorName = "movenet"
