@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from string import Template
 
-from benchmarks.page.answer import BATCHES, POSE, answer, choice, measured_memory, memory, targets
+from benchmarks.page.answer import BATCHES, POSE, answer, choice, elsewhere, measured_memory, memory, targets
 from benchmarks.page.gpu import gpu
 from benchmarks.page.results import load, source
 from benchmarks.page.sections import others, quick, rivals, serving
@@ -25,6 +25,7 @@ def page() -> str:
         memory=memory(),
         measured_memory=measured_memory(),
         targets=targets(),
+        elsewhere=elsewhere(),
         query_table=query_table(pose),
         gallery_table=gallery_table(pose),
         growth_table=growth_table(pose),
