@@ -24,6 +24,7 @@ RECIPES = {
     "Baseline, with patches, 20 epochs": CONVERGED / "variants",
 }
 RIVAL = ROOT / "benchmarks" / "evaluation"
+_SCHEMES = {"ablation-1/": "Baseline", "ablation-6/": "PGFL-KD"}
 _SETS = {
     "market1501": "of Market-1501",
     "occluded-drawn": "the same, behind drawn objects",
@@ -38,8 +39,8 @@ def card() -> str:
 
 
 def results() -> str:
-    """The models on each data set, Baseline against PGFL-KD, the teachers, what the recipe's parts are worth, runs."""
-    return f"{_models()}\n{_claim()}\n{_teachers()}\n{_recipe()}\n{_runs()}"
+    """The models on each data set, Baseline against PGFL-KD, the teachers, the recipe's parts, obstacles, runs."""
+    return f"{_models()}\n{_claim()}\n{_teachers()}\n{_recipe()}\n{_obstacles()}\n{_runs()}"
 
 
 def _models() -> str:
@@ -85,6 +86,8 @@ def _claim() -> str:
         (f"{trained} | {queries}", folder / file)
         for trained, folder in (
             ("a quarter of the persons, 8 epochs at 128×64, teachers see the crop unhidden", HERE / "unhidden"),
+            ("the same, twice the epochs", HERE / "unhidden-longer"),
+            ("the same, heat maps times 0", HERE / "unhidden-without-pose"),
             ("the same, Table 6 row by row, one seed", HERE / "unhidden-table-6"),
             ("half of the persons, 20 epochs to 256×128, with patches", CONVERGED / "claim"),
             ("a quarter of them, 8 epochs at 128×64, with patches, one trunk", CLAIM),
@@ -153,6 +156,27 @@ def _recipe() -> str:
 def _beside(values: list[float], unchanged: list[float]) -> str:
     value, base = statistics.fmean(values), statistics.fmean(unchanged)
     return f"{value:.1f}" if values == unchanged else f"{value:.1f} ({value - base:+.1f})"
+
+
+def _obstacles() -> str:
+    """Fig. 4 as a number."""
+    lines = [
+        "| response, 0 to 1 | runs | on the object | beside it | at its place, without it |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for crops, file in (
+        ("Market-1501's queries behind drawn objects", "obstacles-market1501.json"),
+        ("drawn people behind one more drawn object", "obstacles-drawn.json"),
+    ):
+        runs = _read(HERE / file)["runs"]
+        for scheme, title in _SCHEMES.items():
+            chosen = [run for name, run in runs.items() if name.startswith(scheme)]
+            cells = (
+                f"{statistics.fmean(run[key] for run in chosen):.3f}"
+                for key in ("on_the_object", "beside_it", "there_without_it")
+            )
+            lines.append(f"| {crops}: {title} | {len(chosen)} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def _runs() -> str:
