@@ -94,9 +94,10 @@ def targets() -> str:
 
 def elsewhere() -> str:
     """The same targets on other machines, a row for each."""
-    paths = [file.relative_to(BENCHMARKS).as_posix() for file in sorted((BENCHMARKS / ELSEWHERE).glob("*.json"))]
     rows = []
-    for path, pose in ((path, load(path)) for path in paths):
+    for file in sorted((BENCHMARKS / ELSEWHERE).glob("*.json")):
+        path = file.relative_to(BENCHMARKS).as_posix()
+        pose = load(path)
         about, times, (worst, off) = pose["machine"], times_faster(pose), _worst_sum(pose)
         machine = (
             f"{about['cpu']}, {pose['threads']} threads; commit {about['commit']} ([result](../benchmarks/{path}))"

@@ -15,6 +15,7 @@ import json
 import statistics
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,10 @@ from rich.progress import track
 
 from benchmarks.machine import machine
 from training.data.crops import read_crop
+from training.data.datasets import MANIFEST
 from training.data.records import Record
 from training.evaluation.checkpoint_model import CheckpointModel
-from training.evaluation.pictures.responses import feature_maps, responses
+from training.evaluation.pictures.responses import feature_maps, responses, scaled
 
 Map = NDArray[np.float32]
 Pair = tuple[Record, Record]
@@ -36,24 +38,17 @@ _BATCH = 64
 
 def pairs(hidden: Path, source: Path) -> list[Pair]:
     """Each hidden query, and the crop it was made from."""
-    with (hidden / "manifest.csv").open(encoding="utf-8", newline="") as file:
+    with (hidden / MANIFEST).open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == "query" and row["altered"] == "yes"]
     return [(Record(hidden / row["path"], 1, 1), Record(source / row["source"], 1, 1)) for row in rows]
 
 
+@cache  # for each checkpoint the same
 def object_share(pair: Pair, size: tuple[int, int]) -> Map:
     """(h, w), how much of each cell of a feature map the object covers."""
     with_object, without = (np.asarray(read_crop(record.path)) for record in pair)
     covered = (with_object != without).any(axis=2).astype(np.float32)
     return np.asarray(Image.fromarray(covered).resize(size[::-1], Image.Resampling.BOX))
-
-
-def scaled(maps: Map) -> Map:
-    """(N, h, w), each from 0 to 1; one that is the same everywhere is 0."""
-    low = maps.min(axis=(1, 2), keepdims=True)
-    span = maps.max(axis=(1, 2), keepdims=True) - low
-    shares: Map = np.divide(maps - low, span, out=np.zeros_like(maps), where=span > 0)
-    return shares
 
 
 def measure(model: CheckpointModel, chosen: Sequence[Pair]) -> dict[str, float]:

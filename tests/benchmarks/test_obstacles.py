@@ -16,6 +16,7 @@ from benchmarks.people import obstacles
 from reid_contract import PreprocessSpec
 from training.__main__ import main as training
 from training.data.synthetic import draw_dataset
+from training.evaluation.pictures.responses import scaled
 
 
 class Brightness:
@@ -75,7 +76,7 @@ def test_the_object_is_as_large_as_the_manifest_of_make_occluded_says(tmp_path: 
 
 def test_responses_run_from_0_to_1_and_what_is_the_same_everywhere_is_0() -> None:
     maps = np.stack([np.arange(6, dtype=np.float32).reshape(2, 3) + 7, np.full((2, 3), 3, np.float32)])
-    scaled = obstacles.scaled(maps)
-    assert scaled[0].min() == 0
-    assert scaled[0].max() == 1
-    assert not scaled[1].any()
+    shares = scaled(maps)
+    assert shares[0].min() == 0
+    assert shares[0].max() == 1
+    assert not shares[1].any()

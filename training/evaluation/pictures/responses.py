@@ -46,6 +46,14 @@ def responses(feature_map: Tensor) -> Tensor:
     return lengths
 
 
+def scaled(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, h, w), each from 0, its least, to 1, its greatest; one that is the same everywhere is 0."""
+    low = maps.min(axis=(1, 2), keepdims=True)
+    span = maps.max(axis=(1, 2), keepdims=True) - low
+    shares: NDArray[np.float32] = np.divide(maps - low, span, out=np.zeros_like(maps), where=span > 0)
+    return shares
+
+
 def shown(record: Record) -> Image.Image:
     """The crop at the size it has on the page."""
     return read_crop(record.path).resize(SHOWN, Image.Resampling.BICUBIC)
@@ -53,8 +61,7 @@ def shown(record: Record) -> Image.Image:
 
 def overlay(crop: Image.Image, response: NDArray[np.float32]) -> Image.Image:
     """response: (h, w), any range; blue where it is least on this crop, red where it is greatest."""
-    low, high = float(response.min()), float(response.max())
-    share = (response - low) / (high - low) if high > low else np.zeros_like(response)
-    smooth = np.asarray(Image.fromarray(share.astype(np.float32)).resize(crop.size, Image.Resampling.BILINEAR))
+    share = scaled(response.astype(np.float32)[None])[0]
+    smooth = np.asarray(Image.fromarray(share).resize(crop.size, Image.Resampling.BILINEAR))
     colours = (255 * mpl.colormaps["jet"](smooth)[..., :3]).astype(np.uint8)
     return Image.blend(crop, Image.fromarray(colours), _OPACITY)
