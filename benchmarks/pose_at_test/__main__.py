@@ -1,8 +1,10 @@
 """What pose at test costs (Table 9 of the paper), asked with one runtime, one machine, one gallery size.
 
     python -m benchmarks.pose_at_test [--quick] [--json FILE] [--plot FILE] [--growth-plot FILE]
+    taskset -c 0 python -m benchmarks.pose_at_test
 
-It runs on a GPU where onnxruntime finds one (matching stays on the CPU), and keeps those figures apart.
+It uses every core it may, and a GPU where onnxruntime finds one (matching stays on the CPU). Figures of a GPU and of
+one core alone are kept apart.
 
 One query goes from JPEG to the ten best of 17,661 gallery crops (Occluded-Duke's size), method after method, in rounds:
 what is reported is the median over the rounds. ResNet-50 and the rivals have random weights, which speed does not see.
@@ -34,6 +36,7 @@ CROPS = 32
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     threads = usable_cpus()
+    ending, bound = kind(threads), "taskset -c 0 " if threads == 1 else ""
     torch.set_num_threads(threads)
     rounds = 3 if options.quick else 13
     jpegs = drawn_jpegs(CROPS)
@@ -42,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         samples = measure(pipelines, jpegs, rounds)
     result = {
         "machine": machine(),
-        "command": "python -m benchmarks.pose_at_test" + (" --quick" if options.quick else ""),
+        "command": f"{bound}python -m benchmarks.pose_at_test" + (" --quick" if options.quick else ""),
         "threads": threads,
         "device": providers()[0],
         "gallery": options.entries,
@@ -51,11 +54,11 @@ def main(arguments: list[str] | None = None) -> int:
         "matching_seconds_by_gallery": matching_growth(*((SIZES[:2], 0.2) if options.quick else (SIZES, 2.0))),
     }
     home = options.cache if options.quick else HERE  # a quick run leaves the figures of a full one alone
-    (options.json or home / f"result{kind()}.json").write_text(
+    (options.json or home / f"result{ending}.json").write_text(
         json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
-    plot_latency(result, options.plot or home / f"latency{kind()}.png")
-    plot_growth(result, options.growth_plot or home / f"growth{kind()}.png")
+    plot_latency(result, options.plot or home / f"latency{ending}.png")
+    plot_growth(result, options.growth_plot or home / f"growth{ending}.png")
     print(markdown(result))
     return 0
 

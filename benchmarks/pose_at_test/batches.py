@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         "threads": threads,
         **measure_batches(options.cache, drawn_jpegs(CROPS), threads, ROUNDS),
     }
-    (options.json or HERE / f"batches{kind()}.json").write_text(
+    (options.json or HERE / f"batches{kind(threads)}.json").write_text(
         json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
     print(json.dumps(result, indent=2, ensure_ascii=False))

@@ -98,9 +98,11 @@ def providers() -> list[str]:
     return [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in ort.get_available_providers()]
 
 
-def kind() -> str:
-    """What the names of result files end in: nothing on the CPU, "-gpu" on a GPU."""
-    return "-gpu" if providers()[0].startswith("CUDA") else ""
+def kind(threads: int) -> str:
+    """What the names of result files end in: "-gpu" on a GPU, "-one-core" on one core, nothing on several."""
+    if providers()[0].startswith("CUDA"):
+        return "-gpu"
+    return "-one-core" if threads == 1 else ""
 
 
 def session(file: Path, threads: int) -> ort.InferenceSession:
