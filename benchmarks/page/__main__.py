@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from string import Template
 
-from benchmarks.page.answer import BATCHES, POSE, answer, choice, elsewhere, measured_memory, memory, targets
+from benchmarks.page.answer import BATCHES, ONE_CORE, POSE, answer, choice, elsewhere, measured_memory, memory, targets
 from benchmarks.page.gpu import gpu
 from benchmarks.page.results import load, source
 from benchmarks.page.sections import others, quick, rivals, serving
@@ -32,6 +32,7 @@ def page() -> str:
         batch_table=batch_table(load(BATCHES)),
         batch_source=source(load(BATCHES), BATCHES),
         pose_source=source(pose, POSE),
+        one_core_source=source(load(ONE_CORE), ONE_CORE),
         gpu=gpu(),
         serving=serving(),
         rivals=rivals(),

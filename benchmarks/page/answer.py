@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from benchmarks.page.results import BENCHMARKS, Result, load, table
+from benchmarks.page.results import BENCHMARKS, Result, in_threads, load, table
 from gallery_index.shard import slot_bytes
 
 POSE, ELSEWHERE = "pose_at_test/result.json", "pose_at_test/elsewhere"
+ONE_CORE = "pose_at_test/result-one-core.json"
 BATCHES = "pose_at_test/batches.json"
 RIVAL = "PGFA + HRNet-W48"
 RESNET, COMPACT = "PGFL-KD, ResNet-50", "PGFL-KD, compact"
@@ -15,9 +16,13 @@ GIB = 2**30
 
 def answer() -> dict[str, str]:
     """The figures of the first paragraphs."""
-    pose = load(POSE)
+    pose, one = load(POSE), load(ONE_CORE)
     ms, times = whole_ms(pose), times_faster(pose)
     return {
+        "threads": f"{pose['threads']}",
+        "one_pgfa": f"{whole_ms(one)[RIVAL, 'fp32']:.0f}",
+        "one_compact": f"{whole_ms(one)[COMPACT, 'fp32']:.1f}",
+        "one_times_compact": f"{times_faster(one)[COMPACT, 'fp32']:.0f}",
         "gallery": f"{pose['gallery']:,}",
         "ms_pgfa": f"{ms[RIVAL, 'fp32']:.0f}",
         "ms_fp32": f"{ms[RESNET, 'fp32']:.0f}",
@@ -34,8 +39,7 @@ def answer() -> dict[str, str]:
 
 def choice() -> str:
     """Which model and precision."""
-    pose = load(POSE)
-    ms, rates = whole_ms(pose), load(BATCHES)["rows"]
+    ms, alone, rates = whole_ms(load(POSE)), whole_ms(load(ONE_CORE)), load(BATCHES)["rows"]
     crops = {(r["network"], r["precision"], r["batch"]): r["crops_per_second"] for r in rates}
     batch = max(batch for *_, batch in crops)
     files = {(n["network"], f["precision"]): f for n in load("export/result.json")["networks"] for f in n["files"]}
@@ -47,9 +51,11 @@ def choice() -> str:
         for precision in ("int8", "fp32", "fp16"):
             file = files[exported, precision]
             size, cosine = f"{file['bytes'] / 1e6:.1f}", f"{file['worst_cosine']:.4f}"
-            query, rate = f"{ms[method, precision]:.1f}", f"{crops[network, precision, batch]:.0f}"
-            rows.append([f"{exported}, {precision}", query, rate, size, cosine])
-    return table(["model", "a query, ms", f"crops/s, batches of {batch}", "file, MB", "worst cosine to fp32"], rows)
+            times = [f"{ms[method, precision]:.1f}", f"{alone[method, precision]:.1f}"]
+            rate = f"{crops[network, precision, batch]:.0f}"
+            rows.append([f"{exported}, {precision}", *times, rate, size, cosine])
+    rate = f"crops/s, batches of {batch}"
+    return table(["model", "a query, ms", "on one core, ms", rate, "file, MB", "worst cosine to fp32"], rows)
 
 
 def memory() -> str:
@@ -76,20 +82,14 @@ def measured_memory() -> str:
 
 
 def targets() -> str:
-    """What was asked for, and what was measured."""
-    pose = load(POSE)
-    times, (worst, off) = times_faster(pose), _worst_sum(pose)
-    rows = [
-        _target(f"{method} {precision}, times faster than {RIVAL}", least, times[method, precision])
-        for method, precision, least in TARGETS
-    ]
-    rows.append(["parts add up to the whole, worst method", "within 5 %", f"{off:+.1%} ({worst})", _met(off)])
-    for name, points in pose["matching_seconds_by_gallery"].items():
-        if name in ("PGFL-KD", "DSR", "SFR"):
-            sizes, seconds = list(points), list(points.values())
-            what = f"matching of {name}, {int(sizes[-1]):,} crops against {int(sizes[0]):,}"
-            rows.append([what, "", f"× {seconds[-1] / seconds[0]:.1f}", ""])
-    return table(["", "wanted", "measured", ""], rows)
+    """What was asked for, and what was measured on all cores and on one."""
+    runs = [load(POSE), load(ONE_CORE)]
+    head, rows = ["", "wanted"], [[what, wanted] for what, wanted, *_ in _targets(runs[0])]
+    for pose in runs:
+        head += [in_threads(pose["threads"]), ""]
+        for row, (*_, measured, verdict) in zip(rows, _targets(pose), strict=True):
+            row += [measured, verdict]
+    return table(head, rows)
 
 
 def elsewhere() -> str:
@@ -100,7 +100,7 @@ def elsewhere() -> str:
         pose = load(path)
         about, times, (worst, off) = pose["machine"], times_faster(pose), _worst_sum(pose)
         machine = (
-            f"{about['cpu']}, {pose['threads']} threads; commit {about['commit']} ([result](../benchmarks/{path}))"
+            f"{about['cpu']}, {in_threads(pose['threads'])}; commit {about['commit']} ([result](../benchmarks/{path}))"
         )
         cells = [f"{times[method, precision]:.1f}" for method, precision, _ in TARGETS]
         rows.append([machine, f"{whole_ms(pose)[RIVAL, 'fp32']:.0f}", *cells, f"{off:+.1%} ({worst})"])
@@ -124,6 +124,22 @@ def _worst_sum(pose: Result) -> tuple[str, float]:
     off = {f"{m['name']} {m['precision']}": m["ms"]["sum"] / m["ms"]["whole"] - 1 for m in pose["methods"]}
     worst = max(off, key=lambda name: abs(off[name]))
     return worst, off[worst]
+
+
+def _targets(pose: Result) -> list[list[str]]:
+    """Of one run: what, how much of it was wanted, how much was measured, and whether that is enough."""
+    times, (worst, off) = times_faster(pose), _worst_sum(pose)
+    rows = [
+        _target(f"{method} {precision}, times faster than {RIVAL}", least, times[method, precision])
+        for method, precision, least in TARGETS
+    ]
+    rows.append(["parts add up to the whole, worst method", "within 5 %", f"{off:+.1%} ({worst})", _met(off)])
+    for name, points in pose["matching_seconds_by_gallery"].items():
+        if name in ("PGFL-KD", "DSR", "SFR"):
+            sizes, seconds = list(points), list(points.values())
+            what = f"matching of {name}, {int(sizes[-1]):,} crops against {int(sizes[0]):,}"
+            rows.append([what, "", f"× {seconds[-1] / seconds[0]:.1f}", ""])
+    return rows
 
 
 def _target(what: str, least: float, measured: float) -> list[str]:

@@ -26,12 +26,17 @@ def source(result: Result, path: str) -> str:
         "numpy",
     )
     packages = ", ".join(f"{name} {about['packages'][name]}" for name in told)
-    threads = result.get("threads", about["cores"])
+    threads = in_threads(result.get("threads", about["cores"]))
     gpu = f"{about['gpu']}; " if "gpu" in about else ""
     return (
-        f"{gpu}{about['cpu']}, {threads} threads, Python {about['python']}, {packages}; commit {about['commit']}; "
+        f"{gpu}{about['cpu']}, {threads}, Python {about['python']}, {packages}; commit {about['commit']}; "
         f"`{result['command']}` → [{path}](../benchmarks/{path})"
     )
+
+
+def in_threads(number: int) -> str:
+    """Such as "2 threads"."""
+    return f"{number} thread{'s' if number > 1 else ''}"
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
