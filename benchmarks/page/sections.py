@@ -17,7 +17,8 @@ def serving() -> str:
     for rival, path in (("litserve", "serving/results/litserve.json"), ("bentoml", "serving/bentoml.json")):
         if result := load(path):
             kept = ("crops_per_second", "p50_ms", "p99_ms", "not_answered")
-            rows = [[name, *(f"{result[name][key]:,}" for key in kept)] for name in ("service", rival)]
+            names = {"service": "service", rival: f"{rival} {result[f'{rival}_version']}"}
+            rows = [[told, *(f"{result[name][key]:,}" for key in kept)] for name, told in names.items()]
             parts += [table(head, rows), source(result, path)]
     return "\n\n".join(parts)
 

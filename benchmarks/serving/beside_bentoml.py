@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 from benchmarks.machine import machine
-from benchmarks.serving.servers import ROOT, bentoml
+from benchmarks.serving.servers import bentoml, version_of
 from benchmarks.serving.throughput import beside
 from service.cpus import usable_cpus
 
@@ -24,7 +23,7 @@ def main() -> int:
     result = {
         "machine": machine(),
         "command": f"python -m benchmarks.serving.beside_bentoml --rounds {options.rounds}",
-        "bentoml_version": _version(options.bentoml_python),
+        "bentoml_version": version_of("bentoml", options.bentoml_python),
         **beside(
             "bentoml",
             bentoml(options.bentoml_python, options.model, threads),
@@ -38,11 +37,6 @@ def main() -> int:
     options.json.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
     return 0
-
-
-def _version(python: str) -> str:
-    asked = [python, "-c", "import importlib.metadata as m; print(m.version('bentoml'))"]
-    return subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -78,6 +78,12 @@ def bentoml(python: str, model: Path, threads: int) -> AbstractContextManager[Se
     return _rival(python, "bentoml_server.py", model, threads, "/readyz")
 
 
+def version_of(package: str, python: str) -> str:
+    """Of a package in the environment of `python`."""
+    asked = [python, "-c", f"import importlib.metadata as m; print(m.version({package!r}))"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
+
+
 def _rival(python: str, script: str, model: Path, threads: int, ready: str) -> AbstractContextManager[Server]:
     port = _free_port()
     file = ROOT / "benchmarks" / "serving" / script

@@ -38,10 +38,10 @@ def _throughput(r: dict[str, Any]) -> list[tuple[str, Any]]:
 def _litserve(r: dict[str, Any]) -> list[tuple[str, Any]]:
     return [
         (
-            f"{name}: crops/s, p50 ms, p99 ms",
+            f"{told}: crops/s, p50 ms, p99 ms",
             ", ".join(str(r[name][k]) for k in ("crops_per_second", "p50_ms", "p99_ms")),
         )
-        for name in ("service", "litserve")
+        for name, told in (("service", "service"), ("litserve", f"litserve {r['litserve_version']}"))
     ]
 
 

@@ -20,7 +20,7 @@ import psutil
 from benchmarks.serving.bare import Bare
 from benchmarks.serving.crops import drawn_crops, framed
 from benchmarks.serving.load import Outcome, Target, closed
-from benchmarks.serving.servers import Server, litserve, our_service
+from benchmarks.serving.servers import Server, litserve, our_service, version_of
 from service.providers import ProviderName
 
 CLIENTS = 16
@@ -103,7 +103,9 @@ def idle_overhead(bare: Bare, server: Server, crops: list[bytes], pairs: int = 1
 
 def beside_litserve(model: Path, python: str, *, threads: int, rounds: int, seconds: float) -> dict[str, Any]:
     """The service and LitServe."""
-    return beside("litserve", litserve(python, model, threads), model, threads=threads, rounds=rounds, seconds=seconds)
+    rival = litserve(python, model, threads)
+    measured = beside("litserve", rival, model, threads=threads, rounds=rounds, seconds=seconds)
+    return {"litserve_version": version_of("litserve", python), **measured}
 
 
 def beside(
