@@ -60,6 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
     plot_latency(result, options.plot or home / f"latency{ending}.png")
     plot_growth(result, options.growth_plot or home / f"growth{ending}.png")
     print(markdown(result))
+    if "CUDAExecutionProvider" not in providers():
+        print("Skipped: the same on an NVIDIA GPU: onnxruntime finds none.")
     return 0
 
 

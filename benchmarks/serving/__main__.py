@@ -6,6 +6,7 @@
     python -m benchmarks.serving soak --seconds 1800
 
 Each writes benchmarks/serving/results/NAME.json; `python -m benchmarks.serving table` makes results/README.md of them.
+Where ONNX Runtime cannot use the provider, the command says so and leaves the results alone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from benchmarks.machine import machine
 from benchmarks.serving import endurance, throughput
 from benchmarks.serving.table import write_table
 from service.cpus import usable_cpus
-from service.providers import ProviderName
+from service.providers import ProviderName, ProviderUnavailable
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -31,11 +32,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.command != "table":
         shown = shlex.join(Path(a).name if Path(a).is_absolute() else a for a in arguments)
-        result = {
-            "machine": machine(),
-            "command": f"python -m benchmarks.serving {shown}",
-            **run(options),
-        }
+        try:
+            measured = run(options)
+        except ProviderUnavailable as why:
+            print(f"Skipped: {options.command}: {str(why).partition(';')[0]}.")
+            return 0
+        result = {"machine": machine(), "command": f"python -m benchmarks.serving {shown}", **measured}
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{_name(options)}.json").write_text(json.dumps(result, indent=2) + "\n")
         print(json.dumps(result, indent=2))
