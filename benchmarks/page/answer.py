@@ -120,8 +120,12 @@ def whole_ms(pose: Result) -> dict[tuple[str, str], float]:
 
 
 def _worst_sum(pose: Result) -> tuple[str, float]:
-    """The method whose parts add up the worst, and by how much of the whole they miss it."""
-    off = {f"{m['name']} {m['precision']}": m["ms"]["sum"] / m["ms"]["whole"] - 1 for m in pose["methods"]}
+    """The method whose parts add up the worst, and by how much of the whole they miss it. Of runs that did not pair
+    them, the medians are compared."""
+    off = {}
+    for m in pose["methods"]:
+        paired = m["parts_of_whole"] if "parts_of_whole" in m else m["ms"]["sum"] / m["ms"]["whole"]
+        off[f"{m['name']} {m['precision']}"] = paired - 1
     worst = max(off, key=lambda name: abs(off[name]))
     return worst, off[worst]
 
