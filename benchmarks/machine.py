@@ -27,6 +27,11 @@ def machine() -> dict[str, object]:
     }
 
 
+def in_threads(number: int) -> str:
+    """Such as "2 threads"."""
+    return f"{number} thread{'s' if number > 1 else ''}"
+
+
 def _cpu() -> str:
     """Such as "AMD EPYC (family 25, model 17)": a virtual machine's name alone stands for several generations."""
     told = dict(re.findall(r"^(.+?)\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.page.results import BENCHMARKS, Result, in_threads, load, table
+from benchmarks.machine import in_threads
+from benchmarks.page.results import BENCHMARKS, Result, load, table
 from gallery_index.shard import slot_bytes
 
 POSE, ELSEWHERE = "pose_at_test/result.json", "pose_at_test/elsewhere"

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import in_threads
+
 BENCHMARKS = Path(__file__).resolve().parents[1]
 Result = dict[str, Any]
 
@@ -32,11 +34,6 @@ def source(result: Result, path: str) -> str:
         f"{gpu}{about['cpu']}, {threads}, Python {about['python']}, {packages}; commit {about['commit']}; "
         f"`{result['command']}` → [{path}](../benchmarks/{path})"
     )
-
-
-def in_threads(number: int) -> str:
-    """Such as "2 threads"."""
-    return f"{number} thread{'s' if number > 1 else ''}"
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from benchmarks.machine import in_threads
 from benchmarks.pose_at_test.pipelines import STAGES
 
 PAPER_OURS = 0.08
@@ -106,7 +107,8 @@ def plot_latency(result: dict[str, Any], file: Path) -> None:
         axes.annotate(label, at, xytext=(shift, -3), textcoords="offset points", fontsize=8, ha=side)
     axes.set(xscale="log", yscale="log", xlabel="GMACs of all networks, one query", ylabel="milliseconds a query")
     axes.set_xlim(right=60)
-    axes.set_title(f"One query: JPEG in, ten best of {result['gallery']:,} out", fontsize=10)
+    on = "on a GPU" if result["device"].startswith("CUDA") else in_threads(result["threads"])
+    axes.set_title(f"One query: JPEG in, ten best of {result['gallery']:,} out, {on}", fontsize=10)
     _save(figure, file)
 
 
@@ -120,6 +122,7 @@ def plot_growth(result: dict[str, Any], file: Path) -> None:
     embed = result["methods"][0]["ms"]["embed"]
     axes.axhline(embed, color="#30343a", linestyle=":", linewidth=1.2, label="embedding a query, ResNet-50 fp32")
     axes.set(xscale="log", yscale="log", xlabel="crops in the gallery", ylabel="milliseconds to match a query")
+    axes.set_title(f"Matching one query, {in_threads(result['threads'])}", fontsize=10)
     axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     _save(figure, file)
 
