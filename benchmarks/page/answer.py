@@ -20,7 +20,7 @@ def answer() -> dict[str, str]:
     pose, one = load(POSE), load(ONE_CORE)
     ms, times = whole_ms(pose), times_faster(pose)
     return {
-        "threads": f"{pose['threads']}",
+        "threads": in_threads(pose["threads"]),
         "one_pgfa": f"{whole_ms(one)[RIVAL, 'fp32']:.0f}",
         "one_compact": f"{whole_ms(one)[COMPACT, 'fp32']:.1f}",
         "one_times_compact": f"{times_faster(one)[COMPACT, 'fp32']:.0f}",

@@ -41,6 +41,17 @@ def test_slow_methods_join_every_second_round(monkeypatch: pytest.MonkeyPatch) -
     assert of_slow[0]["sum"] == 1.0
 
 
+def test_parts_are_added_up_query_by_query() -> None:
+    late = [
+        {"preprocess": 3.0, "pose": 0.0, "embed": 1.0, "match": 1.0, "sum": 5.0, "whole": 5.0},
+        {"preprocess": 1.0, "pose": 0.0, "embed": 3.0, "match": 1.0, "sum": 5.0, "whole": 5.0},
+        {"preprocess": 1.0, "pose": 0.0, "embed": 1.0, "match": 3.0, "sum": 5.0, "whole": 5.0},
+    ]
+    found = row(Counting(), late)  # type: ignore[arg-type]
+    assert found["ms"] == {"preprocess": 1e3, "pose": 0.0, "embed": 1e3, "match": 1e3, "whole": 5e3}
+    assert found["parts_of_whole"] == 1  # where the medians of the parts add up to three fifths
+
+
 def test_parts_are_compared_with_the_whole_pair_by_pair() -> None:
     parts = {"preprocess": 0.0, "pose": 0.0, "embed": 1.0, "match": 1.0}
     pairs = [(2.0, 2.0), (6.0, 6.3), (4.0, 4.0), (6.0, 5.0), (9.0, 9.0)]  # of a machine that is busy now and then
